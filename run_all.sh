@@ -1,0 +1,159 @@
+#!/usr/bin/env bash
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+root=$PWD
+
+help() {
+    cat <<'TEXT'
+Usage: ./run_all.sh [option]
+
+  (none)      run the numbered notebooks in order, from data/raw/ to
+              data/processed/ and figures/, and store their outputs
+  --from NN   the same, starting at notebook NN on the tables stored now
+  --check     style, pairs of .py and .ipynb, tests, and the stored outputs
+              against a fresh run of every notebook; changes nothing
+  --lab       open JupyterLab in the environment of the notebooks
+  --help      this text
+
+Needs Python 3.11 with pip, or uv, or an active conda environment made from
+environment.yml. The first run installs requirements.lock into .venv/;
+later runs reuse it. Settings of the analysis: parameters.yml.
+
+After a change of the dependencies in pyproject.toml, its first lines say how
+to refresh the lock.
+TEXT
+}
+
+stop() {
+    echo "$1" >&2
+    exit "${2:-1}"
+}
+
+is_python_3_11() {
+    "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null
+}
+
+find_python() {
+    local candidate
+    for candidate in python3.11 python3 python /usr/bin/python3.11; do
+        if is_python_3_11 "$candidate"; then
+            echo "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+# Prints what keeps the active conda environment from being the one of environment.yml.
+missing_in_conda() {
+    "$CONDA_PREFIX/bin/python" - environment.yml "$root/src" <<'PYTHON' 2>&1 || echo "its Python does not start"
+import importlib.metadata, importlib.util, re, sys
+if sys.version_info[:2] != (3, 11):
+    sys.exit(print("its Python is not 3.11"))
+pinned = re.findall(r"- ([\w-]+?)(?:-base)?==?(\d[\w.]*)$", open(sys.argv[1]).read(), re.M)
+for name, version in pinned:
+    if name != "python":
+        try:
+            found = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            sys.exit(print(f"it has no {name}"))
+        if found != version:
+            sys.exit(print(f"it has {name} {found}, not {version}"))
+package = importlib.util.find_spec("peersupport")
+if not package or not package.origin.startswith(sys.argv[2]):
+    print("it does not hold this copy of the package (pip install --no-deps -e .)")
+PYTHON
+}
+
+use_conda() {
+    local missing
+    [[ -n ${CONDA_PREFIX:-} && -x $CONDA_PREFIX/bin/python ]] || return 1
+    missing=$(missing_in_conda)
+    if [[ -n $missing ]]; then
+        echo "not using the active conda environment: $missing"
+        return 1
+    fi
+    echo "using the active conda environment"
+    bin=$CONDA_PREFIX/bin
+}
+
+# The folder belongs to it too: an environment that was moved or copied does not work.
+fingerprint() {
+    { echo "$root"; cat requirements.lock pyproject.toml; } | cksum
+}
+
+install_with_uv() {
+    [[ -w ${HOME:-/} ]] || export UV_NO_CACHE=1
+    uv venv --quiet --python 3.11 .venv
+    uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements.lock
+    uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .
+}
+
+# Without ensurepip where pip can do without it: Debian's Python has none.
+install_with_pip() {
+    local python pip
+    python=$(find_python) || stop "Python 3.11 was not found: install it (or uv, or conda with environment.yml) and run again."
+    if "$python" -m pip --version >/dev/null 2>&1; then
+        "$python" -m venv --without-pip .venv
+        pip=("$python" -m pip --python .venv/bin/python)
+    else
+        "$python" -m venv .venv || stop "This Python 3.11 has neither pip nor ensurepip: install pip for it and run again."
+        pip=(.venv/bin/python -m pip)
+    fi
+    "${pip[@]}" install --quiet --no-input --disable-pip-version-check --require-hashes -r requirements.lock
+    "${pip[@]}" install --quiet --no-input --disable-pip-version-check --no-deps --no-build-isolation -e .
+}
+
+use_venv() {
+    bin=$root/.venv/bin
+    if [[ -x $bin/python && $(cat .venv/stamp 2>/dev/null) == "$(fingerprint)" ]]; then
+        echo "reusing .venv"
+        return
+    fi
+    echo "installing requirements.lock into .venv (once, a minute or two)"
+    rm -rf .venv
+    if command -v uv >/dev/null; then
+        install_with_uv
+    else
+        install_with_pip
+    fi
+    fingerprint >.venv/stamp
+}
+
+# What a user's profile, machine or locale could change is set, so that results are the same everywhere.
+isolate() {
+    unset PYTHONPATH PYTHONHOME PYTHONSTARTUP MPLBACKEND MATPLOTLIBRC
+    export PYTHONNOUSERSITE=1 PYTHONHASHSEED=0 PYTHONUTF8=1 PYDEVD_DISABLE_FILE_VALIDATION=1
+    export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+    export TZ=UTC LC_ALL=C.UTF-8
+    export JUPYTER_PREFER_ENV_PATH=1 JUPYTER_PLATFORM_DIRS=1
+    export JUPYTER_CONFIG_DIR=$root/.chain/jupyter/config JUPYTER_DATA_DIR=$root/.chain/jupyter/data
+    export JUPYTER_RUNTIME_DIR=$root/.chain/jupyter/runtime
+    export IPYTHONDIR=$root/.chain/ipython MPLCONFIGDIR=$root/.chain/matplotlib
+    mkdir -p "$JUPYTER_RUNTIME_DIR" "$IPYTHONDIR" "$MPLCONFIGDIR"
+    # A font cache made inside a notebook would leave its warning among the outputs.
+    [[ -n $(ls "$MPLCONFIGDIR") ]] || "$bin/python" -c 'import matplotlib.font_manager' 2>/dev/null
+}
+
+task=(-m peersupport.chain run)
+while (($#)); do
+    case $1 in
+        --from)
+            [[ $# -ge 2 ]] || stop "--from needs the number of a notebook, such as --from 03." 2
+            task+=(--from "$2")
+            shift
+            ;;
+        --check) task=(-m peersupport.chain check) ;;
+        --lab) task=(-m jupyterlab) ;;
+        --help | -h)
+            help
+            exit
+            ;;
+        *) stop "Unknown option $1; ./run_all.sh --help lists the options." 2 ;;
+    esac
+    shift
+done
+
+use_conda || use_venv
+isolate
+exec "$bin/python" "${task[@]}"
