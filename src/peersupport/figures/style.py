@@ -1,0 +1,66 @@
+"""How every figure looks: sizes in mm, fonts that ship with matplotlib, colours with a fixed meaning."""
+
+import matplotlib as mpl
+from matplotlib import pyplot as plt
+
+COLUMN, PAGE = 90, 180  # widths of a journal's single and double column, mm
+MM_PER_INCH = 25.4
+
+# Okabe and Ito's palette: told apart by colour-blind readers; ordered here by lightness, so grey prints differ too.
+BLACK, BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, YELLOW, GREY, PALE = (
+    "#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#7F7F7F", "#D9D9D9",
+)  # fmt: skip
+
+PEER_SUPPORT, COMPARATOR, NEITHER = BLUE, VERMILION, GREY
+JUDGEMENT = {"low": SKY, "some_concerns": YELLOW, "high": VERMILION, "no_information": PALE}
+JUDGEMENT_SYMBOL = {"low": "+", "some_concerns": "−", "high": "×", "no_information": "?"}
+MODALITY = {"in_person": BLUE, "digital": ORANGE, "telephone": GREEN, "hybrid": PURPLE, "nr": PALE}
+THEME_GROUP = {
+    "benefit": GREEN,
+    "mechanism": SKY,
+    "barrier": VERMILION,
+    "facilitator": BLUE,
+    "recommendation": PURPLE,
+}
+DESIGN_FAMILY = {
+    "randomised": BLUE,
+    "non_randomised": ORANGE,
+    "mixed_methods": SKY,
+    "qualitative": GREEN,
+}
+RECOVERY_TYPE = {"personal": BLUE, "clinical": VERMILION, "functional": GREEN}
+
+RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": 7,
+    "axes.titlesize": 8,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 7,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.0,
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 300,
+    "svg.hashsalt": "peersupport",
+    "svg.fonttype": "path",
+}
+
+
+def use_style() -> None:
+    """Call once at the head of a notebook that draws."""
+    mpl.rcParams.update(RC)
+
+
+def new_figure(width_mm: float, height_mm: float, *grid, **kwargs):
+    """plt.subplots with the figure's size in mm."""
+    size = (width_mm / MM_PER_INCH, height_mm / MM_PER_INCH)
+    return plt.subplots(*grid, figsize=size, **kwargs)

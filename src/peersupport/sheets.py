@@ -1,0 +1,95 @@
+"""The one module that opens files: raw sheets in, tidy tables and figures out."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+MARKER = "parameters.yml"
+
+
+def project_root() -> Path:
+    """The folder that holds parameters.yml, at or above the working directory."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / MARKER).is_file():
+            return folder
+    raise FileNotFoundError(
+        f"{MARKER} is neither in {here} nor above it: start from inside the project folder."
+    )
+
+
+@cache
+def codebook() -> dict:
+    """data/raw/codebook.yml as a mapping with the keys `codes` and `sheets`."""
+    text = (project_root() / "data/raw/codebook.yml").read_text(encoding="utf-8")
+    return yaml.safe_load(text)
+
+
+def labels(code_list: str) -> dict[str, str]:
+    """Code to label, in the codebook's order: labels("population")["smi"] is "Severe mental illness"."""
+    return codebook()["codes"][code_list]
+
+
+def read_raw() -> dict[str, pd.DataFrame]:
+    """Every raw sheet as text by its name without ending: "coder_a/studies", "records", ..."""
+    folder = project_root() / "data/raw"
+    return {
+        path.relative_to(folder).with_suffix("").as_posix(): pd.read_csv(
+            path, dtype=str, keep_default_na=False
+        )
+        for path in sorted(folder.rglob("*.csv"))
+    }
+
+
+def processed(name: str) -> Path:
+    return project_root() / "data/processed" / name
+
+
+def read_table(name: str) -> pd.DataFrame:
+    """A tidy table that an earlier notebook wrote, e.g. read_table("effects.csv")."""
+    path = processed(name)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"data/processed/{name} is not there yet: run ./run_all.sh, or the notebook that writes it."
+        )
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+
+
+def write_table(table: pd.DataFrame, name: str) -> None:
+    """Write a tidy table, unrounded, under data/processed/; 65.0 is written as 65."""
+    _replace(processed(name), table.map(_whole).to_csv(index=False, lineterminator="\n").encode())
+
+
+def _whole(value):
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def write_figure(figure, name: str, *, notebook: str, title: str, alt_text: str) -> None:
+    """Write figures/NAME.svg and figures/NAME.png (300 dpi) and their row in figures/index.csv."""
+    folder = project_root() / "figures"
+    folder.mkdir(exist_ok=True)
+    about = {"Title": title, "Description": alt_text}
+    for suffix, metadata in ((".svg", about | {"Date": None}), (".png", about)):
+        part = folder / f".{name}{suffix}"
+        figure.savefig(part, format=suffix[1:], dpi=300, metadata=metadata)
+        os.replace(part, folder / f"{name}{suffix}")
+    _index_figure(folder / "index.csv", name, notebook, title, alt_text)
+
+
+def _index_figure(index: Path, name: str, notebook: str, title: str, alt_text: str) -> None:
+    rows = pd.read_csv(index) if index.is_file() else pd.DataFrame(columns=["file"])
+    row = pd.DataFrame(
+        {"file": [f"{name}.svg"], "notebook": notebook, "title": title, "alt_text": alt_text}
+    )
+    rows = pd.concat([rows[rows["file"] != f"{name}.svg"], row]).sort_values("file")
+    _replace(index, rows.to_csv(index=False, lineterminator="\n").encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(content)
+    os.replace(part, path)
