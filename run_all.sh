@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 root=$PWD
@@ -29,14 +30,11 @@ stop() {
     exit "${2:-1}"
 }
 
-is_python_3_11() {
-    "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null
-}
-
-find_python() {
+# The Python of an active virtual environment may have no pip while another one has.
+find_python_with() {
     local candidate
     for candidate in python3.11 python3 python /usr/bin/python3.11; do
-        if is_python_3_11 "$candidate"; then
+        if "$candidate" -c "import sys, $1; sys.exit(sys.version_info[:2] != (3, 11))" 2>/dev/null; then
             echo "$candidate"
             return
         fi
@@ -89,16 +87,17 @@ install_with_uv() {
     uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .
 }
 
-# Without ensurepip where pip can do without it: Debian's Python has none.
+# Debian's Python has no ensurepip: where there is a pip, it installs into an environment without one.
 install_with_pip() {
     local python pip
-    python=$(find_python) || stop "Python 3.11 was not found: install it (or uv, or conda with environment.yml) and run again."
-    if "$python" -m pip --version >/dev/null 2>&1; then
+    if python=$(find_python_with pip); then
         "$python" -m venv --without-pip .venv
         pip=("$python" -m pip --python .venv/bin/python)
-    else
-        "$python" -m venv .venv || stop "This Python 3.11 has neither pip nor ensurepip: install pip for it and run again."
+    elif python=$(find_python_with ensurepip); then
+        "$python" -m venv .venv
         pip=(.venv/bin/python -m pip)
+    else
+        stop "No Python 3.11 with pip was found: install both (or uv, or conda with environment.yml) and run again."
     fi
     "${pip[@]}" install --quiet --no-input --disable-pip-version-check --require-hashes -r requirements.lock
     "${pip[@]}" install --quiet --no-input --disable-pip-version-check --no-deps --no-build-isolation -e .

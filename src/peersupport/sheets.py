@@ -58,13 +58,23 @@ def read_table(name: str) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
+def read_reference(name: str) -> pd.DataFrame:
+    """A table of data/reference/, e.g. read_reference("countries.csv")."""
+    return pd.read_csv(project_root() / "data/reference" / name)
+
+
+def write_document(content: str | bytes, name: str) -> None:
+    """Write a table in its published form (.html text, .docx bytes) under data/processed/."""
+    _replace(processed(name), content.encode() if isinstance(content, str) else content)
+
+
 def write_table(table: pd.DataFrame, name: str) -> None:
     """Write a tidy table, unrounded, under data/processed/; 65.0 is written as 65."""
     _replace(processed(name), table.map(_whole).to_csv(index=False, lineterminator="\n").encode())
 
 
 def _whole(value):
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else value
 
 
 def write_figure(figure, name: str, *, notebook: str, title: str, alt_text: str) -> None:
