@@ -20,8 +20,8 @@ from IPython.display import Markdown
 
 from peersupport import descriptives as desc
 from peersupport.figures import descriptive as draw
-from peersupport.figures import style
-from peersupport.sheets import labels, read_table, write_figure, write_table
+from peersupport.figures import style, world
+from peersupport.sheets import labels, read_reference, read_table, write_figure, write_table
 
 style.use_style()
 studies = read_table("studies.csv")
@@ -107,3 +107,40 @@ write_figure(
     title="Studies by population and delivery", alt_text=f"Circles sized by count; {sentence}.",
 )  # fmt: skip
 Markdown(f"{sentence}.")
+
+# %% [markdown]
+# ## Place
+#
+# Randomised trials by country. A trial with sites in several countries counts in each; its participants cannot be shared
+# out and are left out of the circles.
+
+# %%
+countries = read_reference("countries.csv")
+randomised = trials[trials["design"].isin(desc.RANDOMISED)]
+places = desc.by_country(randomised)
+income = desc.by_income(randomised, countries)
+write_table(places, "tables/trials_by_country.csv")
+write_table(income, "tables/trials_by_income.csv")
+figure, (top, bottom) = style.new_figure(style.PAGE, 130, 2, 1, height_ratios=[4.6, 1.2])
+world.world_map(top, places.dropna(subset=["country"]), countries)
+draw.income_bars(bottom, income)
+top.set_title("A  Randomised trials and their participants")
+bottom.set_title("B  Income group of the country")
+first = places.iloc[0].country
+name = countries.set_index("country")["name"]
+sentence = (
+    f"{places.iloc[0].trials} of {len(randomised)} randomised trials have a site in {name[first]}, "
+    f"more than in any other country; "
+    f"{places['country'].count()} countries hold at least one"
+)
+write_figure(
+    figure, "02_world_map", notebook="02_descriptive_tables",
+    title="Randomised trials by country and income group", alt_text=f"World map; {sentence}.",
+)  # fmt: skip
+
+# %%
+row = income.set_index("income_group").loc["high"]
+Markdown(
+    f"{sentence}. {row.trials} of {row.of} trials with a stated country ({row.share:.0%}) come from "
+    "high-income countries alone."
+)

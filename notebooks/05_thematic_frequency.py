@@ -53,3 +53,21 @@ Markdown(
     )
     + "."
 )
+
+# %% [markdown]
+# The dots are shares of the studies read, with 95% Wilson intervals; the number beside a dot is the count of studies.
+
+# %%
+figure = thematic.frequency_panels(frequency, theme_labels, groups)
+barriers = frequency[frequency["theme_group"] == "barrier"]
+ranking = ", ".join(
+    f"{theme_labels[row.theme].lower()} ({row.studies})" for row in barriers.head(5).itertuples()
+)
+write_figure(
+    figure, "05_theme_frequency", notebook="05_thematic_frequency",
+    title="In how many studies each theme is reported",
+    alt_text=f"Ranked dots by theme group, of {len(reported)} studies; commonest barriers: {ranking}.",
+)  # fmt: skip
+
+# %%
+Markdown(f"The five barriers reported most often: {ranking}; each of {len(reported)} studies.")
