@@ -42,8 +42,8 @@ PARAMETERS = "size: 3\nnot_declared_anywhere: 1\n"
 def write_project(root):
     (root / "notebooks").mkdir(parents=True)
     (root / "data/raw").mkdir(parents=True)
-    (root / "notebooks/01_numbers.py").write_text(FIRST)
-    (root / "notebooks/02_drawing.py").write_text(SECOND)
+    (root / "notebooks/01_numbers.py").write_text(chain.text_header() + FIRST)
+    (root / "notebooks/02_drawing.py").write_text(chain.text_header() + SECOND)
     (root / "parameters.yml").write_text(PARAMETERS)
     shutil.copy(ROOT / "pyproject.toml", root)
     return root
@@ -163,6 +163,7 @@ def test_pairs_agree_after_a_run(project):
         ("notebooks/01_numbers.py", "# # Numbers", "# # Figures", "differ from cell 2 on"),
         ("notebooks/01_numbers.py", 'tags=["parameters"]', "", "differ from cell 1 on"),
         ("notebooks/01_numbers.py", "size = 3\n", "size = 3\n\n# %%\n4\n", "from cell 2 on"),
+        ("notebooks/01_numbers.py", "(ipykernel)", "", "does not begin as jupytext writes it"),
         ("notebooks/01_numbers.ipynb", "two", "/x/site-packages/y.py", "path of the machine"),
     ],
 )

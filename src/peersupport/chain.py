@@ -114,6 +114,12 @@ def comparable(notebook):
     return [(c.cell_type, tuple(c.metadata.get("tags", [])), c.source) for c in kept.cells]
 
 
+def text_header():
+    """What every text begins with: the kernel and nothing that depends on a version."""
+    settings = {"jupytext": {"notebook_metadata_filter": "kernelspec,-all"}}
+    return jupytext.writes(nbformat.v4.new_notebook(metadata=METADATA | settings), "py:percent")
+
+
 def first_difference(script, notebook):
     ours, theirs = comparable(jupytext.read(script)), comparable(notebook)
     for number, (one, other) in enumerate(zip(ours, theirs, strict=False), start=1):
@@ -158,9 +164,12 @@ def fresh_copy(root, name, keep_outputs, notebooks="*.py"):
     """The project's inputs in an ignored folder, so that nothing half-made reaches the project."""
     scratch = root / name
     shutil.rmtree(scratch, ignore_errors=True)
-    for folder in ("data/raw", *(OUTPUT_FOLDERS if keep_outputs else ())):
+    for folder in ("data", "figures"):
         if (root / folder).exists():
             shutil.copytree(root / folder, scratch / folder)
+    if not keep_outputs:
+        for folder in OUTPUT_FOLDERS:
+            shutil.rmtree(scratch / folder, ignore_errors=True)
     (scratch / "notebooks").mkdir(parents=True)
     for source in (root / "notebooks").glob(notebooks):
         shutil.copy2(source, scratch / "notebooks")
@@ -322,6 +331,11 @@ def pair_problems(script):
     problems = []
     if number := first_difference(script, notebook):
         problems.append(f"notebooks/{script.stem}: .py and .ipynb differ from cell {number} on.")
+    if not script.read_text("utf-8").startswith(text_header()):
+        problems.append(
+            f"notebooks/{script.name} does not begin as jupytext writes it; "
+            f"renew it with `jupytext --to py:percent notebooks/{pair.name}`."
+        )
     if not any(cell.outputs for cell in code_cells(notebook)):
         problems.append(f"notebooks/{pair.name} has no stored outputs.")
     outputs = str([cell.outputs for cell in code_cells(notebook)])
