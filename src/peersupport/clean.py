@@ -26,16 +26,16 @@ def tidy(raw: dict[str, pd.DataFrame], cells: dict[str, pd.DataFrame], codebook:
     Figures are floats, blanks in them NaN; text stays text, blank = "". `trial` names the trial a study belongs to.
     """
     coded = {sheet: reconcile.reconcile(sheet, raw[f"coder_a/{sheet}"], part) for sheet, part in cells.items()}
+    known = {sheet: raw[f"database/{sheet}"] for sheet in ("studies", "outcomes", "appraisal")}
+    coded = {sheet: reconcile.correct(sheet, sheet, table, raw["corrections"]) for sheet, table in coded.items()}
+    known = {sheet: reconcile.correct(f"database/{sheet}", sheet, table, raw["corrections"]) for sheet, table in known.items()}
     joined = {
-        "studies": reconcile.add_database_studies(coded["studies"], raw["database/studies"]),
-        "outcomes": _stack(coded["outcomes"], raw["database/outcomes"]),
-        "appraisal": _stack(coded["appraisal"], raw["database/appraisal"]),
+        "studies": reconcile.add_database_studies(coded["studies"], known["studies"]),
+        "outcomes": _stack(coded["outcomes"], known["outcomes"]),
+        "appraisal": _stack(coded["appraisal"], known["appraisal"]),
         "themes": coded["themes"],
     }
-    tables = {
-        sheet: as_numbers(reconcile.correct(sheet, table, raw["corrections"]), codebook["sheets"][sheet])
-        for sheet, table in joined.items()
-    }
+    tables = {name: as_numbers(table, codebook["sheets"][name]) for name, table in joined.items()}
     trial = raw["trials"].set_index("study")["trial"]
     for sheet in ("studies", "outcomes"):
         tables[sheet]["trial"] = tables[sheet].study.map(trial).fillna(tables[sheet].study)

@@ -15,6 +15,7 @@ KEYS = {
     "themes": ["study", "theme_group", "theme"],
 }
 FORM = ("study", "outcome_domain", "instrument", "time_point", "locator")  # printed on coder B's form, not coded
+SILENT = ("", "nr", "unclear")
 FIGURES = (
     "mean_arm1 sd_arm1 n_arm1 mean_arm2 sd_arm2 n_arm2 event_arm1 totaln_arm1 event_arm2 totaln_arm2 "
     "effect ci_low ci_high se p_value n_randomised"
@@ -99,32 +100,37 @@ def _reported(a, cells):
     return kept.merge(a, on=KEYS["themes"], how="left").fillna("").reset_index(drop=True)
 
 
-def correct(sheet: str, table: pd.DataFrame, corrections: pd.DataFrame) -> pd.DataFrame:
-    """Apply the rows of the corrections sheet; raises ValueError where the printed value is not the one corrected."""
+def correct(name: str, sheet: str, table: pd.DataFrame, corrections: pd.DataFrame) -> pd.DataFrame:
+    """Apply the rows that corrections.csv has for `name`, a table with the key columns of `sheet`.
+
+    Raises ValueError where a correction names no cell, or one that does not hold what the correction calls printed.
+    """
     result = table.assign(key=unit_keys(table, sheet)).set_index("key")
     problems = []
-    for row in corrections[corrections.sheet.eq(sheet)].itertuples():
-        if row.key not in result.index or row.column not in result:
-            problems.append(f"{row.key}, {row.column}: no such cell")
-        elif result.loc[row.key, row.column] != row.printed:
-            problems.append(f"{row.key}, {row.column}: holds {result.loc[row.key, row.column]!r}, not {row.printed!r}")
+    for row in corrections[corrections.sheet.eq(name)].itertuples():
+        held = result[row.column].get(row.key) if row.column in result else None
+        if held is None:
+            problems.append(f"{name}, {row.key}, {row.column}: no such cell")
+        elif held != row.printed:
+            problems.append(f"{name}, {row.key}, {row.column}: holds {held!r}, not {row.printed!r}")
         else:
             result.loc[row.key, row.column] = row.value
     if problems:
         raise ValueError("corrections.csv does not fit the sheets: " + "; ".join(problems) + ".")
-    return result.reset_index(drop=True)  # fmt: skip
+    return result.reset_index(drop=True)
 
 
 def add_database_studies(studies: pd.DataFrame, database: pd.DataFrame) -> pd.DataFrame:
     """Coders' studies, their blanks filled from the database where it has the study, and the database's own studies.
 
-    `source` says who has it: coder, open_database or both. A code that both state stays the coders' decision.
+    `source` says who has it: coder, open_database or both. A code that both state stays the coders' decision; blank,
+    `nr` and `unclear` state nothing.
     """
     coded, known = studies.set_index("study"), database.set_index("study")
     shared = coded.index.intersection(known.index)
     merged = coded.copy()
     for column in known.columns.intersection(coded.columns):
-        silent = coded.loc[shared, column].isin(["", "nr"]) & ~known.loc[shared, column].isin(["", "nr"])
+        silent = coded.loc[shared, column].isin(SILENT) & ~known.loc[shared, column].isin(SILENT)
         merged.loc[shared[silent], column] = known.loc[shared[silent], column]
     merged["source"] = np.where(merged.index.isin(shared), "both", "coder")
     only = known[~known.index.isin(shared)].assign(source="open_database")

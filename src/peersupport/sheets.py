@@ -7,6 +7,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from peersupport import intake
+
 MARKER = "parameters.yml"
 
 
@@ -33,15 +35,28 @@ def labels(code_list: str) -> dict[str, str]:
     return codebook()["codes"][code_list]
 
 
-def read_raw() -> dict[str, pd.DataFrame]:
-    """Every raw sheet as text by its name without ending: "coder_a/studies", "records", ..."""
-    folder = project_root() / "data/raw"
-    return {
-        path.relative_to(folder).with_suffix("").as_posix(): pd.read_csv(
-            path, dtype=str, keep_default_na=False
-        )
-        for path in sorted(folder.rglob("*.csv"))
-    }
+def read_raw() -> tuple[dict[str, pd.DataFrame], list[dict]]:
+    """Every sheet of the codebook as text, by its name without ending, and what is odd about the files."""
+    tables, problems = {}, []
+    for name in (name for entry in codebook()["sheets"].values() for name in entry["files"]):
+        paths = [project_root() / f"data/raw/{name}{ending}" for ending in (".csv", ".xlsx")]
+        found = [path for path in paths if path.is_file()]
+        if len(found) == 1:
+            content = found[0].read_bytes()
+            tables[name], odd = intake.parse(name, content, xlsx=found[0].suffix == ".xlsx")
+            problems += odd
+        else:
+            tables[name] = pd.DataFrame()
+            rule, remedy = ("sheet_twice", "keep one of") if found else ("missing_sheet", "put back")
+            files = " and ".join(f"data/raw/{path.relative_to(project_root() / 'data/raw')}" for path in found or paths[:1])
+            problems.append(intake.problem(name, "", "", "", rule, "error", f"{remedy} {files}"))
+    return tables, problems  # fmt: skip
+
+
+def read_search_exports() -> dict[str, bytes]:
+    """The files in data/raw/search/ by name: exports of database searches, if any were put there."""
+    folder = project_root() / "data/raw/search"
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("[!.]*"))}
 
 
 def processed(name: str) -> Path:

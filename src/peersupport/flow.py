@@ -1,0 +1,130 @@
+"""PRISMA 2020 flow: what became of every record, so that each box is a sum of rows.
+
+Page et al. (2021), BMJ 372:n71. The screening log is a search by "other methods"; exports of database searches, where
+there are any, fill the databases column.
+"""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+STAGES = ("duplicate", "not_retrieved", "excluded", "included")
+
+
+def normal_title(title: pd.Series) -> pd.Series:
+    return title.str.lower().str.replace(r"[^a-z0-9]+", " ", regex=True).str.strip()
+
+
+def normal_doi(doi: pd.Series) -> pd.Series:
+    return doi.str.lower().str.replace(r"^(https?://(dx\.)?doi\.org/|doi:\s*)", "", regex=True)
+
+
+def duplicates_of(records: pd.DataFrame) -> pd.Series:
+    """For each record the index of the record it repeats, NaN for the one that is kept.
+
+    Records are the same report where DOI or normalised title agree, directly or through a third record. An included
+    record is kept before an excluded one, an earlier before a later.
+    """
+    group = pd.Series(np.arange(len(records)), records.index)
+    keys = [normal_doi(records.doi), normal_title(records.title)]
+    before = None
+    while not group.equals(before):
+        before = group.copy()
+        for key in keys:
+            named = key.ne("")
+            group[named] = group[named].groupby(key[named]).transform("min")
+    order = records.assign(group=group, late=records.decision.ne("include")).sort_values("late", kind="stable")
+    kept = order.groupby("group")["late"].transform(lambda rows: rows.index[0])
+    return kept.reindex(records.index).where(lambda first: first.ne(records.index)).astype(float)  # fmt: skip
+
+
+def classify(records: pd.DataFrame, studies: pd.DataFrame) -> pd.DataFrame:
+    """Records with `duplicate_of`, `stage` (one of STAGES) and `study`, the included study that a report belongs to.
+
+    records: the screening log; studies: the coders' studies (study, title, doi). A report is matched by DOI, else by
+    title, else by surname and year where only one study has them.
+    """
+    copies = duplicates_of(records)
+    stage = np.select(
+        [copies.notna() | records.reason.eq("duplicate_report"), records.reason.eq("not_retrieved"), records.decision.eq("exclude")],
+        STAGES[:3], STAGES[3])  # fmt: skip
+    result = records.assign(duplicate_of=copies, stage=stage)
+    return result.assign(study=_match(records, studies).where(result.stage.eq("included"), ""))
+
+
+def _match(records, studies):
+    by_doi = dict(zip(normal_doi(studies.doi), studies.study, strict=True))
+    by_title = dict(zip(normal_title(studies.title), studies.study, strict=True))
+    stem = studies.study.str.replace(r"[a-z]$", "", regex=True)
+    alone = studies[~stem.duplicated(keep=False)]
+    by_name = dict(zip(alone.study.str.lower(), alone.study, strict=True))
+    surname = records.first_author.str.replace(r"( [A-Z]{1,3})+$", "", regex=True).str.lower()
+    doi, title = normal_doi(records.doi), normal_title(records.title)
+    found = doi.where(doi.ne("")).map(by_doi)
+    return found.fillna(title.map(by_title)).fillna((surname + " " + records.year).map(by_name)).fillna("")  # fmt: skip
+
+
+def is_review(reports: pd.DataFrame) -> pd.Series:
+    """Included reports that are reviews: no study of ours, and the log calls them so (its strand or its note)."""
+    called = reports.topic.eq("reviews") | reports.note.str.contains(r"\breview\b|pooled", flags=re.I, regex=True)
+    return reports.study.eq("") & (called | normal_title(reports.title).str.contains("review|meta analysis"))
+
+
+def prisma(classified: pd.DataFrame, studies: pd.DataFrame, exports: pd.DataFrame) -> pd.DataFrame:
+    """The boxes of the diagram: `column, box, detail, n`; n is blank where nothing was supplied.
+
+    studies: tidy studies with `source` and `trial`; exports: deduplicated records of database searches with
+    `database`, `duplicate` (bool) and `study` (an included study or ""), empty where there are none.
+    """
+    rows = [*_database_rows(exports), *_other_rows(classified, studies), *_included_rows(classified, studies)]
+    return pd.DataFrame(rows, columns=["column", "box", "detail", "n"])
+
+
+def _database_rows(exports):
+    if exports.empty:
+        return [("databases", "identified", "no database export was supplied", np.nan)]
+    screened = exports[~exports.duplicate]
+    return [
+        *(("databases", "identified", name, len(part)) for name, part in exports.groupby("database")),
+        ("databases", "duplicates_removed", "same DOI, PMID, or title, year and author", int(exports.duplicate.sum())),
+        ("databases", "screened", "records after removal of duplicates", len(screened)),
+        ("databases", "matched", "records of included studies", int(screened.study.ne("").sum())),
+        ("databases", "not_matched", "records not among the included studies", int(screened.study.eq("").sum())),
+    ]  # fmt: skip
+
+
+def _other_rows(classified, studies):
+    stage = classified.stage
+    duplicate = stage.eq("duplicate")
+    from_databases = studies[studies.source.ne("coder")]
+    known = int(from_databases.source.eq("both").sum())
+    excluded = classified[stage.eq("excluded")].reason.value_counts().sort_index()
+    removed = {"repeated in the log (DOI or title)": int((duplicate & classified.duplicate_of.notna()).sum()),
+               "marked as a duplicate by the screener": int((duplicate & classified.duplicate_of.isna()).sum()),
+               "trials of the open databases already in the log": known}  # fmt: skip
+    sought = len(classified) - int(duplicate.sum()) + len(from_databases) - known
+    missing = int(stage.eq("not_retrieved").sum())
+    return [
+        ("other", "identified", "records found in stored public web pages", len(classified)),
+        ("other", "identified", "trials in two open databases", len(from_databases)),
+        *(("other", "duplicates_removed", detail, n) for detail, n in removed.items()),
+        ("other", "sought", "reports sought for retrieval", sought),
+        ("other", "not_retrieved", "reports not retrieved", missing),
+        ("other", "assessed", "reports assessed for eligibility", sought - missing),
+        *(("other", "excluded", reason, int(n)) for reason, n in excluded.items()),
+    ]
+
+
+def _included_rows(classified, studies):
+    reports = classified[classified.stage.eq("included")]
+    reviews = is_review(reports)
+    only_database = int(studies.source.eq("open_database").sum())
+    return [
+        ("included", "reports", "reports of primary studies in the log", int((~reviews).sum())),
+        ("included", "reports", "trials taken from the open databases alone", only_database),
+        ("included", "reports", "reviews, read for themes and pooled results", int(reviews.sum())),
+        ("included", "studies", "primary studies in the sheets", len(studies)),
+        ("included", "studies", "of these, companion reports of another study", int(studies.trial.ne(studies.study).sum())),
+        ("included", "studies", "independent studies", int(studies.trial.nunique())),
+    ]  # fmt: skip

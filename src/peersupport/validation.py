@@ -1,0 +1,452 @@
+"""What is wrong with the raw sheets, all of it at once: a schema per sheet from the codebook, and rules across sheets.
+
+Sheets come as tables of text whose index is the spreadsheet's row number, under their name ("coder_a/outcomes").
+Errors stop the chain; warnings are for a person to look at and change nothing.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from scipy.stats import norm
+
+from peersupport import reconcile
+from peersupport.effects import RATIOS
+from peersupport.intake import PROBLEM, problem
+
+Sheets = dict[str, pd.DataFrame]
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+DATE = re.compile(rf"\d{{4}}-\d\d-\d\d.*|\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}}|\d{{1,2}}[- ]?({MONTHS})\w*([- ]\d+)?|({MONTHS})\w*[- ]\d+", re.I)
+NOT_NUMBERS = {  # rule: (what such a cell looks like, remedy), in the order in which they are tried
+    "date_in_cell": (DATE, "a spreadsheet turned this into a date: type the printed figure as text"),
+    "decimal_comma": (re.compile(r"[-+]?\d*,\d+"), "write the figure with a decimal point"),
+    "percent_sign": (re.compile(r".*\d\s*%"), "write the figure without the percent sign"),
+    "typographic_minus": (re.compile(r"[−–—]\s*[\d.]+"), "write the minus sign as a plain hyphen"),
+    "sign_in_number": (re.compile(r"[<>=≤≥~]\s*[\d.,]+"), "write the figure alone (a p value's sign goes into p_operator)"),
+    "text_in_number": (re.compile(r".*"), "write a plain number, or leave the cell blank"),
+}  # fmt: skip
+PATTERNS = {
+    "doi": (re.compile(r"10\.\d{4,9}/\S+"), "doi_syntax", "write the DOI alone, as in 10.1000/xyz123"),
+    "url": (re.compile(r"https?://[^\s/?#\"<>]+\.[^\s\"<>]+"), "url_syntax", "write the whole address, from http:// or https:// on, without blanks"),
+    "country": (re.compile(r"[A-Z]{3}(;[A-Z]{3})*"), "country_code", "use ISO 3166 alpha-3 codes, several joined by ;"),
+}  # fmt: skip
+
+
+STRUCTURE = {"missing_column", "duplicate_column", "duplicate_key"}  # where these fail, rules across sheets cannot look
+
+
+class SheetError(ValueError):
+    """The raw sheets have errors; the message names each: sheet, row, column, value, remedy."""
+
+
+def validate(sheets: Sheets, file_problems: list[dict], codebook: dict) -> pd.DataFrame:
+    """Every problem of every sheet, one row each, errors first; columns as in data/processed/validation.csv.
+
+    file_problems: what was odd about the files themselves (intake.parse).
+    """
+    problems = file_problems + [found for name, table in sheets.items() for found in check_schema(name, table, codebook)]
+    whole = all(len(table) for table in sheets.values())
+    if whole and not any(found["rule"] in STRUCTURE for found in problems):
+        problems += [found for rule in CROSS_RULES for found in rule(sheets)]
+    table = pd.DataFrame(problems, columns=PROBLEM).drop_duplicates()
+    return table.sort_values(["severity", "sheet", "rule"], kind="stable").reset_index(drop=True)
+
+
+def stop_on_errors(problems: pd.DataFrame) -> None:
+    """Raise SheetError naming every error; warnings pass."""
+    errors = problems[problems.severity.eq("error")]
+    if len(errors):
+        lines = [describe(row) for row in errors.to_dict("records")]
+        raise SheetError(f"{len(lines)} to mend in the raw sheets:\n" + "\n".join(lines))
+
+
+def describe(row: dict) -> str:
+    """One sentence: where, what, what to do."""
+    where = [row["sheet"], f"row {row['row']}" if row["row"] != "" else "", f"column {row['column']}" if row["column"] else ""]
+    value = f" holds {row['value']!r}" if row["value"] != "" else ""
+    return f"{', '.join(x for x in where if x)}{value}: {row['remedy']} ({row['rule']})."  # fmt: skip
+
+
+# ---------------------------------------------------------------- one sheet against the codebook
+
+
+def columns_of(name: str, codebook: dict) -> dict[str, dict]:
+    """Column to its entry in the codebook, for one sheet: the second coder's form has fewer, the database one more."""
+    folder, _, kind = name.rpartition("/")
+    columns = codebook["sheets"][kind or name]["columns"]
+    if folder == "coder_b":
+        return {column: columns[column] for column in codebook["second_coder"][kind]}
+    return {column: entry for column, entry in columns.items() if name in entry.get("only_in", [name])}
+
+
+def check_schema(name: str, table: pd.DataFrame, codebook: dict) -> Iterator[dict]:
+    """Problems of one sheet by itself: its columns, its cells, its key."""
+    if table.empty:
+        return
+    columns = columns_of(name, codebook)
+    missing = [column for column in columns if column not in table]
+    extra = [column for column in table if column not in columns]
+    for column in missing:
+        guess = difflib.get_close_matches(column, extra, 1, 0.6)
+        hint = f": {guess[0]!r} may be meant" if guess else ""
+        yield problem(name, 1, column, "", "missing_column", "error", f"add the column, spelled so{hint}")
+    for column in extra:
+        yield problem(name, 1, column, "", "extra_column", "error", "the codebook has no such column: take it out, or describe it there")
+    schema = pa.DataFrameSchema({c: column_schema(e, codebook) for c, e in columns.items() if c in table})
+    try:
+        schema.validate(table, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases
+        for column, check, value, row in zip(cases.column, cases.check, cases.failure_case, cases["index"], strict=True):
+            severity, remedy = remedy_for(check, value, columns[column], codebook)
+            if check == "blank" and name.startswith("coder_b/"):
+                severity = "warning"  # a cell that one coder left blank differs, and the consensus decides it
+            yield problem(name, int(row), column, value, check, severity, remedy)
+    if not missing:
+        yield from _key_problems(name, table, columns, codebook)  # fmt: skip
+
+
+def _key_problems(name, table, columns, codebook):
+    entry = codebook["sheets"][name.rpartition("/")[2]]
+    key = entry["key"]
+    for row in table[table.duplicated(key)].itertuples():
+        value = "|".join(getattr(row, column) for column in key)
+        yield problem(name, row.Index, ", ".join(key), value, "duplicate_key", "error", "this is there already: keep one of the rows")
+    for column, spec in columns.items():
+        if "codes_by" in spec:
+            allowed = table[spec["codes_by"]].map(lambda code: codebook["codes"].get(code, {}))
+            wrong = [value not in codes for value, codes in zip(table[column], allowed, strict=True)]
+            for row, value in table.loc[wrong, column].items():
+                yield problem(name, row, column, value, "unknown_code", "error", f"use a code that its {spec['codes_by']} has in the codebook")  # fmt: skip
+
+
+def column_schema(entry: dict, codebook: dict) -> pa.Column:
+    """The pandera column for one entry of the codebook; each check is named by its rule."""
+    checks = []
+    kind = entry["kind"]
+    if kind in ("number", "integer", "percent", "year"):
+        checks += [_cell_check(rule, partial(_is_not, rule)) for rule in NOT_NUMBERS]
+        if kind in ("integer", "year"):
+            checks.append(_cell_check("not_whole", lambda text: _number(text) is None or _number(text).is_integer()))
+        checks.append(_cell_check("out_of_range", partial(_in_range, *limits(entry))))
+    if kind == "code" and "codes" in entry:
+        codes, also = set(codebook["codes"][entry["codes"]]), set(entry.get("also", []))
+        checks.append(_cell_check("unknown_code", lambda text: text in codes | also))
+        checks.append(_cell_check("tolerated_code", lambda text: text not in also))
+    if kind in PATTERNS:
+        pattern, rule, _ = PATTERNS[kind]
+        checks.append(_cell_check(rule, lambda text: bool(pattern.fullmatch(text))))
+    if "pattern" in entry:
+        checks.append(_cell_check("pattern", lambda text: bool(re.fullmatch(entry["pattern"], text))))
+    if entry.get("required"):
+        checks.append(pa.Check(lambda text: text != "", name="blank", element_wise=True))
+    return pa.Column(checks=checks, required=True)  # fmt: skip
+
+
+def _cell_check(rule, passes):
+    return pa.Check(lambda text: text == "" or passes(text), name=rule, element_wise=True)
+
+
+def _number(text):
+    return float(text) if NUMBER.fullmatch(text) else None
+
+
+def _is_not(rule, text):
+    """False where the text is no number and `rule` is the first of NOT_NUMBERS that describes it."""
+    return bool(NUMBER.fullmatch(text)) or rule != next(r for r, (look, _) in NOT_NUMBERS.items() if look.fullmatch(text))  # fmt: skip
+
+
+def _in_range(low, high, above, text):
+    value = _number(text)
+    return value is None or (low <= value <= high and value > above)
+
+
+def limits(entry: dict) -> tuple[float, float, float]:
+    """(min, max, above): a figure must be at least min, at most max, and greater than above."""
+    default = {"percent": (0, 100), "year": (1950, 2026)}.get(entry["kind"], (-np.inf, np.inf))
+    return entry.get("min", default[0]), entry.get("max", default[1]), entry.get("above", -np.inf)
+
+
+def remedy_for(rule: str, value: str, entry: dict, codebook: dict) -> tuple[str, str]:
+    """(severity, remedy) of a failed cell check."""
+    if rule in NOT_NUMBERS:
+        return "error", NOT_NUMBERS[rule][1]
+    if rule == "unknown_code":
+        codes = list(codebook["codes"][entry["codes"]])
+        guess = difflib.get_close_matches(value.lower(), codes, 1, 0.6)
+        return "error", f"use one of {', '.join(codes)}" + (f"; {guess[0]} may be meant" if guess else "")
+    if rule == "out_of_range":
+        low, high, above = limits(entry)
+        bounds = [f"above {above:g}" if above > -np.inf else "", f"at least {low:g}" if low > -np.inf else "",
+                  f"at most {high:g}" if high < np.inf else ""]  # fmt: skip
+        return "error", f"check it at the source: it must be {' and '.join(b for b in bounds if b)}"
+    fixed = {
+        "not_whole": ("error", "this counts people or years: write a whole number"),
+        "tolerated_code": ("warning", "leave the cell blank: the codebook has no such code in this column"),
+        "pattern": ("error", f"write it as the codebook says: {entry.get('pattern')}"),
+        "blank": ("error", "fill it in: the codebook requires it"),
+    }
+    return fixed.get(rule) or ("warning", PATTERNS[entry["kind"]][2])  # fmt: skip
+
+
+# ---------------------------------------------------------------- rules across sheets and columns
+
+OUTCOMES = ("coder_a/outcomes", "coder_b/outcomes", "database/outcomes")
+FIGURES = [c for c in reconcile.FIGURES if c != "n_randomised"]
+
+
+def _figures(table):
+    """The sheet with its figures as floats; blank = NaN."""
+    here = [c for c in (*reconcile.FIGURES, "n_arm1", "n_arm2") if c in table]
+    return table.assign(**{c: pd.to_numeric(table[c].where(table[c].ne("")), errors="coerce") for c in set(here)})  # fmt: skip
+
+
+def _studies(sheets):
+    return set(sheets["coder_a/studies"].study) | set(sheets["database/studies"].study)
+
+
+def orphan_study(sheets: Sheets) -> Iterator[dict]:
+    known = _studies(sheets)
+    places = [*OUTCOMES, "coder_a/appraisal", "coder_b/appraisal", "database/appraisal", "coder_b/studies", "trials", "clusters"]
+    for name in places:
+        for row, study in sheets[name].study.items():
+            if study not in known:
+                yield problem(name, row, "study", study, "orphan_study", "error", "no studies sheet has this study: check its spelling, or add it")
+    for row, trial in sheets["trials"].trial.items():
+        if trial not in known:
+            yield problem("trials", row, "trial", trial, "orphan_study", "error", "no studies sheet has this trial: check its spelling")  # fmt: skip
+
+
+def orphan_theme(sheets: Sheets) -> Iterator[dict]:
+    """Themes come from studies, from reviews with pooled results, or from a review in the screening log."""
+    log = sheets["records"]
+    included = log[log.decision.eq("include")]
+    keyed = included.note.str.extract(r"\bkey ([^;,]+? (?:nd|\d{4}[a-z]?))", expand=False).dropna()
+    named = included.first_author.str.split().str[0] + " " + included.year
+    known = _studies(sheets) | set(sheets["reviews"].review) | set(keyed) | set(named)
+    for name in ("coder_a/themes", "coder_b/themes"):
+        first = sheets[name].drop_duplicates("study")
+        for row, study in first.study.items():
+            if study not in known:
+                yield problem(name, row, "study", study, "orphan_theme", "warning", "neither a study nor a review by this key: check its spelling")  # fmt: skip
+
+
+def events_above_total(sheets: Sheets) -> Iterator[dict]:
+    for name in OUTCOMES:
+        table = _figures(sheets[name])
+        for arm in ("1", "2"):
+            for row in table.index[table[f"event_arm{arm}"] > table[f"totaln_arm{arm}"]]:
+                yield problem(name, row, f"event_arm{arm}", sheets[name].at[row, f"event_arm{arm}"], "events_above_total", "error",
+                              f"more events than the {sheets[name].at[row, f'totaln_arm{arm}']} people of the arm: check both at the source")  # fmt: skip
+
+
+def interval(sheets: Sheets) -> Iterator[dict]:
+    for name in (*OUTCOMES, "reviews"):
+        table = _figures(sheets[name])
+        for row in table.index[table.ci_low > table.ci_high]:
+            yield problem(name, row, "ci_low", sheets[name].at[row, "ci_low"], "interval_upside_down", "error",
+                          f"the lower bound is above the upper one ({sheets[name].at[row, 'ci_high']}): check both and the minus signs")
+        outside = (table.effect < table.ci_low) | (table.effect > table.ci_high)
+        for row in table.index[outside & (table.ci_low <= table.ci_high)]:
+            yield problem(name, row, "effect", sheets[name].at[row, "effect"], "effect_outside_interval", "error",
+                          "the effect lies outside its own interval: check the three figures and their signs")  # fmt: skip
+
+
+def ratio_not_positive(sheets: Sheets) -> Iterator[dict]:
+    for name in (*OUTCOMES, "reviews"):
+        table = _figures(sheets[name])
+        used = table.outcome_type.eq("precalc") if "outcome_type" in table else True
+        for column in ("effect", "ci_low", "ci_high"):
+            wrong = table.measure.isin(RATIOS) & (table[column] <= 0)
+            for row in table.index[wrong]:
+                severity = "error" if name == "reviews" or used[row] else "warning"
+                yield problem(name, row, column, sheets[name].at[row, column], "ratio_not_positive", severity,
+                              f"a ratio ({table.at[row, 'measure']}) is above 0: check the figure and what it measures")  # fmt: skip
+
+
+def arms_exceed_randomised(sheets: Sheets) -> Iterator[dict]:
+    randomised = _figures(sheets["coder_a/studies"]).set_index("study").n_randomised.dropna()
+    for name in OUTCOMES:
+        table = _figures(sheets[name])
+        arms = table.n_arm1 + table.n_arm2
+        limit = table.study.map(randomised)
+        for row in table.index[arms > limit]:
+            yield problem(name, row, "n_arm1, n_arm2", f"{arms[row]:g}", "arms_exceed_randomised", "warning",
+                          f"the arms hold more people than the {limit[row]:g} randomised: clusters counted, or arms added up?")  # fmt: skip
+
+
+def p_disagrees(sheets: Sheets) -> Iterator[dict]:
+    """A printed p against the p of the printed effect and interval, each allowed its rounding.
+
+    Adjusted models and exact tests give other p values, so only a ratio beyond 3 is named, and never where both are
+    below 0.001.
+    """
+    for name in OUTCOMES:
+        text, table = sheets[name], _figures(sheets[name])
+        for row in table.index[table[["effect", "ci_low", "ci_high", "p_value"]].notna().all(axis=1)]:
+            ratio = table.at[row, "measure"] in RATIOS
+            if ratio and min(table.loc[row, ["effect", "ci_low"]]) <= 0:
+                continue
+            low, high = _possible_p(*(text.at[row, c] for c in ("effect", "ci_low", "ci_high")), ratio)
+            printed, sign = table.at[row, "p_value"], table.at[row, "p_operator"]
+            too_small = sign != ">" and printed * 3 < low and low > 0.001
+            too_large = sign != "<" and printed / 3 > max(high, 0.001 / 3)
+            if too_small or too_large:
+                yield problem(name, row, "p_value", text.at[row, "p_value"], "p_disagrees", "warning",
+                              f"effect and interval give p of {low:.2g} to {high:.2g}: check the three, or another test was used")  # fmt: skip
+
+
+def _possible_p(effect, low, high, ratio):
+    """Smallest and largest two-sided p that the printed effect and interval allow within their last digit."""
+    scale = np.log if ratio else float
+    half = [0.5 * 10.0 ** -len(text.partition(".")[2]) for text in (effect, low, high)]
+    est, lower, upper = float(effect), float(low), float(high)
+    floor = 1e-9 if ratio else -np.inf
+    near, far = sorted(abs(scale(max(est + s * half[0], floor))) for s in (-1, 1))
+    crosses = abs(est - (1 if ratio else 0)) <= half[0]
+    wide = scale(upper + half[2]) - scale(max(lower - half[1], floor))
+    narrow = max(scale(max(upper - half[2], floor)) - scale(lower + half[1]), 1e-12)
+    z_low, z_high = (0 if crosses else near / wide * 2 * 1.96), far / narrow * 2 * 1.96
+    return 2 * norm.sf(z_high), 2 * norm.sf(z_low)
+
+
+def figures_incomplete(sheets: Sheets) -> Iterator[dict]:
+    needs = {"msd": ["mean_arm1", "sd_arm1", "n_arm1", "mean_arm2", "sd_arm2", "n_arm2"],
+             "dichotomous": ["event_arm1", "totaln_arm1", "event_arm2", "totaln_arm2"],
+             "precalc": ["measure", "effect"]}  # fmt: skip
+    for name in OUTCOMES:
+        table = sheets[name]
+        for kind, columns in needs.items():
+            rows = table[table.outcome_type.eq(kind)]
+            for row in rows.index[rows[columns].eq("").any(axis=1)]:
+                blank = [c for c in columns if rows.at[row, c] == ""]
+                yield problem(name, row, ", ".join(blank), "", "figures_incomplete", "warning",
+                              f"a row of type {kind} needs them for an effect size: look once more, or leave it to the routes that do without")  # fmt: skip
+
+
+def decision_and_reason(sheets: Sheets) -> Iterator[dict]:
+    log = sheets["records"]
+    for row in log.index[log.decision.eq("exclude") & log.reason.eq("")]:
+        yield problem("records", row, "reason", "", "reason_missing", "error", "an excluded record needs its reason")
+    for row in log.index[log.decision.eq("include") & log.reason.ne("")]:
+        yield problem("records", row, "reason", log.at[row, "reason"], "reason_needless", "error", "an included record has no reason for exclusion")  # fmt: skip
+
+
+def study_twice(sheets: Sheets) -> Iterator[dict]:
+    """One report under two keys: the same DOI, or the same title once case and punctuation are gone."""
+    studies = sheets["coder_a/studies"]
+    doi = studies.doi.str.lower().str.removeprefix("https://doi.org/")
+    title = studies.title.str.lower().str.replace(r"[^a-z0-9]+", " ", regex=True).str.strip()
+    for column, values in (("doi", doi), ("title", title)):
+        for row in studies.index[values.ne("") & values.duplicated()]:
+            other = studies.study[values.eq(values[row])].iloc[0]
+            yield problem("coder_a/studies", row, column, studies.at[row, column], "study_twice", "error",
+                          f"the same {column} as {other}: keep one study, or join them in trials.csv if they are two reports")  # fmt: skip
+
+
+def year_of_key(sheets: Sheets) -> Iterator[dict]:
+    studies = sheets["coder_a/studies"]
+    year = studies.study.str.extract(r" (\d{4})[a-z]?$", expand=False).fillna("")
+    for row in studies.index[year.ne(studies.year)]:
+        yield problem("coder_a/studies", row, "year", studies.at[row, "year"], "year_of_key", "warning",
+                      f"the key says {year[row] or 'no year'}: check the year at the source")  # fmt: skip
+
+
+def coded_by_one(sheets: Sheets) -> Iterator[dict]:
+    """Studies, and outcome rows with figures, that only one coder has."""
+    figures = sheets["coder_a/outcomes"].outcome_type.ne("direction_only")
+    pairs = {
+        "studies": (sheets["coder_a/studies"], sheets["coder_b/studies"]),
+        "outcomes": (sheets["coder_a/outcomes"][figures], sheets["coder_b/outcomes"]),
+    }
+    for sheet, (a, b) in pairs.items():
+        keys = {"coder_a": reconcile.unit_keys(a, sheet), "coder_b": reconcile.unit_keys(b, sheet)}
+        for one, other in (("coder_a", "coder_b"), ("coder_b", "coder_a")):
+            for row, key in keys[one][~keys[one].isin(keys[other])].items():
+                yield problem(f"{one}/{sheet}", row, reconcile.KEYS[sheet][0], key, "coded_by_one", "error",
+                              f"{other} has no such row: have it coded, or take it out of both")  # fmt: skip
+
+
+def form_changed(sheets: Sheets) -> Iterator[dict]:
+    """What was printed on the second coder's form must still be what the first coder's sheet says."""
+    a, b = (sheets[f"coder_{c}/outcomes"].reset_index().set_index("row_id") for c in "ab")
+    shared = a.index.intersection(b.index)
+    for column in reconcile.FORM:
+        for key in shared[(a.loc[shared, column] != b.loc[shared, column]).to_numpy()]:
+            yield problem("coder_b/outcomes", b.at[key, "row"], column, b.at[key, column], "form_changed", "error",
+                          f"coder_a says {a.at[key, column]!r} for {key}: these columns name the unit and are not coded")  # fmt: skip
+
+
+def consensus_fits(sheets: Sheets) -> Iterator[dict]:
+    """Every differing cell has one decision; every decision is about a cell that differs, as the coders filled it in."""
+    rulings = sheets["consensus"]
+    for row, sheet in rulings.sheet[~rulings.sheet.isin(list(reconcile.KEYS))].items():
+        yield problem("consensus", row, "sheet", sheet, "unknown_code", "error", f"use one of {', '.join(reconcile.KEYS)}")
+    for sheet in reconcile.KEYS:
+        cells = reconcile.double_coded(sheet, sheets[f"coder_a/{sheet}"], sheets[f"coder_b/{sheet}"])
+        ruled = rulings[rulings.sheet.eq(sheet)].reset_index()
+        joined = ruled.merge(cells, on=["key", "column"], how="outer", suffixes=("", "_coder"), indicator="found")
+        differ = ~reconcile.same(joined.a_coder.fillna(""), joined.b_coder.fillna(""))
+        for cell in joined[joined.found.eq("right_only") & differ].itertuples():
+            yield problem("consensus", "", cell.column, f"{cell.a_coder!r} or {cell.b_coder!r}", "undecided", "error",
+                          f"the coders differ on {sheet}, {cell.key}: add a row with the decision and its reason")
+        for cell in joined[joined.found.eq("left_only")].itertuples():
+            yield problem("consensus", int(cell.row), "key", cell.key, "no_such_cell", "error",
+                          f"no cell of {sheet} by this key and column is coded twice: check the spelling")
+        both = joined.found.eq("both")
+        for cell in joined[both & ~differ].itertuples():
+            yield problem("consensus", int(cell.row), cell.column, cell.value, "no_difference", "error",
+                          f"both coders say {cell.a_coder!r} on {cell.key}: take the row out")
+        stale = both & differ & (joined.a.ne(joined.a_coder) | joined.b.ne(joined.b_coder))
+        for cell in joined[stale].itertuples():
+            yield problem("consensus", int(cell.row), "a, b", f"{cell.a}, {cell.b}", "outdated_decision", "error",
+                          f"the coders' sheets say {cell.a_coder!r} and {cell.b_coder!r}: decide anew")  # fmt: skip
+
+
+def sd_like_se(sheets: Sheets) -> Iterator[dict]:
+    """SDs under a quarter of the median SD that other trials have on the same scale: standard errors, perhaps."""
+    named = pd.concat([_figures(sheets[n]).assign(sheet=n) for n in OUTCOMES if n != "coder_b/outcomes"])
+    rows = named[named.outcome_type.eq("msd")].reset_index()
+    rows["scale"] = rows.instrument.str.lower().str.split(r"[ ,(-]", n=1).str[0]
+    rows["sd"] = rows[["sd_arm1", "sd_arm2"]].mean(axis=1)
+    corrected = set(sheets["corrections"].key)
+    for row in rows.itertuples():
+        others = rows.sd[rows.scale.eq(row.scale) & rows.study.ne(row.study)]
+        if len(others) >= 2 and row.sd < others.median() / 4:
+            done = " (corrections.csv has the row)" if row.row_id in corrected else ""
+            yield problem(row.sheet, row.row, "sd_arm1, sd_arm2", f"{row.sd_arm1:g}, {row.sd_arm2:g}", "sd_like_se", "warning",
+                          f"the median SD elsewhere is {others.median():g}: is this a standard error?{done}")  # fmt: skip
+
+
+def database_disagrees(sheets: Sheets) -> Iterator[dict]:
+    """Codes on which the database differs from the coders' decision; the decision stands."""
+    known = sheets["database/studies"].reset_index().set_index("study")
+    coded = sheets["coder_a/studies"].set_index("study")
+    rulings = sheets["consensus"].query("sheet == 'studies'").set_index(["key", "column"]).value
+    for study in known.index.intersection(coded.index):
+        for column in ("design", "population", "modality", "structure", "manualised", "helper_experience"):
+            decided = rulings.get((study, column), coded.at[study, column])
+            stated = known.at[study, column]
+            if decided not in reconcile.SILENT and stated not in reconcile.SILENT and decided != stated:
+                yield problem("database/studies", known.at[study, "row"], column, stated, "database_disagrees", "warning",
+                              f"the coders decided {decided!r} for {study}, which stands: check at the source")  # fmt: skip
+
+
+def corrections_fit(sheets: Sheets) -> Iterator[dict]:
+    names = [name for name in sheets if name.startswith("database/")]
+    for row, correction in sheets["corrections"].iterrows():
+        if correction.sheet not in (*names, *reconcile.KEYS):
+            yield problem("corrections", row, "sheet", correction.sheet, "unknown_code", "error",
+                          f"use one of {', '.join((*names, *reconcile.KEYS))}")  # fmt: skip
+
+
+CROSS_RULES = (
+    orphan_study, orphan_theme, events_above_total, interval, ratio_not_positive, arms_exceed_randomised, p_disagrees,
+    figures_incomplete, decision_and_reason, study_twice, year_of_key, coded_by_one, form_changed, consensus_fits,
+    sd_like_se, database_disagrees, corrections_fit,
+)  # fmt: skip
