@@ -109,6 +109,11 @@ use_venv() {
         echo "reusing .venv"
         return
     fi
+    mkdir -p .chain
+    exec 9>.chain/installing
+    if command -v flock >/dev/null && ! flock --nonblock 9; then
+        stop "Another run is making the environment in this folder; wait until it ends."
+    fi
     echo "installing requirements.lock into .venv (once, a minute or two)"
     rm -rf .venv
     if command -v uv >/dev/null; then
@@ -117,6 +122,7 @@ use_venv() {
         install_with_pip
     fi
     fingerprint >.venv/stamp
+    exec 9>&-
 }
 
 # What a user's profile, machine or locale could change is set, so that results are the same everywhere.
