@@ -34,7 +34,9 @@ def duplicates_of(records: pd.DataFrame) -> pd.Series:
         for key in keys:
             named = key.ne("")
             group[named] = group[named].groupby(key[named]).transform("min")
-    order = records.assign(group=group, late=records.decision.ne("include")).sort_values("late", kind="stable")
+    order = records.assign(group=group, late=records.decision.ne("include")).sort_values(
+        "late", kind="stable"
+    )
     kept = order.groupby("group")["late"].transform(lambda rows: rows.index[0])
     return kept.reindex(records.index).where(lambda first: first.ne(records.index)).astype(float)  # fmt: skip
 
@@ -53,22 +55,35 @@ def classify(records: pd.DataFrame, studies: pd.DataFrame) -> pd.DataFrame:
     return result.assign(study=_match(records, studies).where(result.stage.eq("included"), ""))
 
 
+def match_studies(records: pd.DataFrame, studies: pd.DataFrame) -> pd.Series:
+    """For each record the study that has its DOI, else its normalised title, else ""."""
+    by_doi = _study_with(normal_doi(records.doi), normal_doi(studies.doi), studies.study)
+    by_title = _study_with(normal_title(records.title), normal_title(studies.title), studies.study)
+    return by_doi.fillna(by_title).fillna("")
+
+
+def _study_with(wanted, key, study):
+    known = key.fillna("").ne("")
+    return wanted.map(dict(zip(key[known], study[known], strict=True)))
+
+
 def _match(records, studies):
-    by_doi = dict(zip(normal_doi(studies.doi), studies.study, strict=True))
-    by_title = dict(zip(normal_title(studies.title), studies.study, strict=True))
     stem = studies.study.str.replace(r"[a-z]$", "", regex=True)
     alone = studies[~stem.duplicated(keep=False)]
     by_name = dict(zip(alone.study.str.lower(), alone.study, strict=True))
     surname = records.first_author.str.replace(r"( [A-Z]{1,3})+$", "", regex=True).str.lower()
-    doi, title = normal_doi(records.doi), normal_title(records.title)
-    found = doi.where(doi.ne("")).map(by_doi)
-    return found.fillna(title.map(by_title)).fillna((surname + " " + records.year).map(by_name)).fillna("")  # fmt: skip
+    found = match_studies(records, studies)
+    return found.where(found.ne("")).fillna((surname + " " + records.year).map(by_name)).fillna("")
 
 
 def is_review(reports: pd.DataFrame) -> pd.Series:
     """Included reports that are reviews: no study of ours, and the log calls them so (its strand or its note)."""
-    called = reports.topic.eq("reviews") | reports.note.str.contains(r"\breview\b|pooled", flags=re.I, regex=True)
-    return reports.study.eq("") & (called | normal_title(reports.title).str.contains("review|meta analysis"))
+    called = reports.topic.eq("reviews") | reports.note.str.contains(
+        r"\breview\b|pooled", flags=re.I, regex=True
+    )
+    return reports.study.eq("") & (
+        called | normal_title(reports.title).str.contains("review|meta analysis")
+    )
 
 
 def prisma(classified: pd.DataFrame, studies: pd.DataFrame, exports: pd.DataFrame) -> pd.DataFrame:
@@ -77,7 +92,11 @@ def prisma(classified: pd.DataFrame, studies: pd.DataFrame, exports: pd.DataFram
     studies: tidy studies with `source` and `trial`; exports: deduplicated records of database searches with
     `database`, `duplicate` (bool) and `study` (an included study or ""), empty where there are none.
     """
-    rows = [*_database_rows(exports), *_other_rows(classified, studies), *_included_rows(classified, studies)]
+    rows = [
+        *_database_rows(exports),
+        *_other_rows(classified, studies),
+        *_included_rows(classified, studies),
+    ]
     return pd.DataFrame(rows, columns=["column", "box", "detail", "n"])
 
 
@@ -102,12 +121,17 @@ def _other_rows(classified, studies):
     excluded = classified[stage.eq("excluded")].reason.value_counts().sort_index()
     removed = {"repeated in the log (DOI or title)": int((duplicate & classified.duplicate_of.notna()).sum()),
                "marked as a duplicate by the screener": int((duplicate & classified.duplicate_of.isna()).sum()),
-               "trials of the open databases already in the log": known}  # fmt: skip
+               "trials of the open database already in the log": known}  # fmt: skip
     sought = len(classified) - int(duplicate.sum()) + len(from_databases) - known
     missing = int(stage.eq("not_retrieved").sum())
     return [
         ("other", "identified", "records found in stored public web pages", len(classified)),
-        ("other", "identified", "trials in two open databases", len(from_databases)),
+        (
+            "other",
+            "identified",
+            "trials in an open database of peer support trials",
+            len(from_databases),
+        ),
         *(("other", "duplicates_removed", detail, n) for detail, n in removed.items()),
         ("other", "sought", "reports sought for retrieval", sought),
         ("other", "not_retrieved", "reports not retrieved", missing),
@@ -121,10 +145,9 @@ def _included_rows(classified, studies):
     reviews = is_review(reports)
     only_database = int(studies.source.eq("open_database").sum())
     return [
+        ("included", "studies", "primary studies included", len(studies)),
+        ("included", "studies", "of these, independent of one another", int(studies.trial.nunique())),
         ("included", "reports", "reports of primary studies in the log", int((~reviews).sum())),
-        ("included", "reports", "trials taken from the open databases alone", only_database),
+        ("included", "reports", "trials taken from the open database alone", only_database),
         ("included", "reports", "reviews, read for themes and pooled results", int(reviews.sum())),
-        ("included", "studies", "primary studies in the sheets", len(studies)),
-        ("included", "studies", "of these, companion reports of another study", int(studies.trial.ne(studies.study).sum())),
-        ("included", "studies", "independent studies", int(studies.trial.nunique())),
     ]  # fmt: skip

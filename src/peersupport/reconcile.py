@@ -5,6 +5,7 @@ Tables are as read: text in every cell, blank = "". The unit of a sheet is named
 
 import numpy as np
 import pandas as pd
+import pingouin as pg
 from scipy.stats import norm
 from statsmodels.stats.inter_rater import cohens_kappa
 
@@ -14,7 +15,13 @@ KEYS = {
     "appraisal": ["study", "tool", "domain"],
     "themes": ["study", "theme_group", "theme"],
 }
-FORM = ("study", "outcome_domain", "instrument", "time_point", "locator")  # printed on coder B's form, not coded
+FORM = (
+    "study",
+    "outcome_domain",
+    "instrument",
+    "time_point",
+    "locator",
+)  # printed on coder B's form, not coded
 SILENT = ("", "nr", "unclear")
 FIGURES = (
     "mean_arm1 sd_arm1 n_arm1 mean_arm2 sd_arm2 n_arm2 event_arm1 totaln_arm1 event_arm2 totaln_arm2 "
@@ -81,7 +88,9 @@ def reconcile(sheet: str, a: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     """Coder A's sheet with the decided value in every double-coded cell; raises ValueError on an undecided cell."""
     undecided = cells[cells.decided_by.eq("")]
     if len(undecided):
-        named = "; ".join(f"{r.key}, {r.column}: {r.a!r} or {r.b!r}" for r in undecided.itertuples())
+        named = "; ".join(
+            f"{r.key}, {r.column}: {r.a!r} or {r.b!r}" for r in undecided.itertuples()
+        )
         raise ValueError(
             f"{sheet}: the coders differ and consensus.csv has no decision for {named}. Add a row for each."
         )
@@ -166,7 +175,9 @@ def gwet_ac1(a, b) -> tuple[float, float, float]:
     agree = (a == b).astype(float)
     ac1 = (agree.mean() - chance) / (1 - chance)
     weight = {q: 1 - share for q, share in zip(categories, shares, strict=True)}
-    expected = np.array([(weight[x] + weight[y]) / 2 for x, y in zip(a, b, strict=True)]) / (len(categories) - 1)
+    expected = np.array([(weight[x] + weight[y]) / 2 for x, y in zip(a, b, strict=True)]) / (
+        len(categories) - 1
+    )
     linear = (agree - chance) / (1 - chance) - 2 * (1 - ac1) * (expected - chance) / (1 - chance)
     n = len(a)
     se = np.sqrt(((linear - ac1) ** 2).sum() / (n * (n - 1)))
@@ -187,6 +198,32 @@ def agreement(cells: dict[str, pd.DataFrame]) -> pd.DataFrame:
         if sheet == "themes":
             rows.append(_agreement_row(sheet, "all themes", table))
     return pd.DataFrame(rows)
+
+
+def figure_agreement(cells: pd.DataFrame) -> pd.DataFrame:
+    """Share of figures that both coders give alike, and ICC(2,1) with its 95% interval (pingouin), per column.
+
+    cells: double-coded cells. Only cells that both filled in count here: a figure that one coder leaves blank is a
+    disagreement of agreement.csv. ICC(2,1) is named ICC(A,1) by pingouin; it is blank under five cells.
+    """
+    rows = []
+    for column, part in cells[cells.column.isin(FIGURES)].groupby("column"):
+        pairs = part[["a", "b"]].apply(pd.to_numeric, errors="coerce").dropna()
+        row = {"column": column, "n": len(pairs), "identical": pairs.a.eq(pairs.b).mean()}
+        rows.append(row | dict(zip(["icc", "icc_low", "icc_high"], _icc(pairs), strict=True)))
+    return pd.DataFrame(rows)
+
+
+def _icc(pairs):
+    if len(pairs) < 5 or pairs.nunique().max() < 2:
+        return (np.nan,) * 3
+    if pairs.a.eq(pairs.b).all():
+        return 1.0, np.nan, np.nan  # no residual to estimate an interval from
+    long = pairs.reset_index(names="cell").melt("cell", var_name="coder", value_name="figure")
+    table = pg.intraclass_corr(long, targets="cell", raters="coder", ratings="figure").set_index(
+        "Type"
+    )
+    return table.at["ICC(A,1)", "ICC"], *table.at["ICC(A,1)", "CI95"]
 
 
 def _agreement_row(sheet, column, part):

@@ -4,7 +4,8 @@ Within a trial (companion reports are one trial), an outcome domain and a family
 1. end of intervention before follow-up;
 2. means before change scores before events before printed effects before p;
 3. of one instrument met twice (both sheets, two times, a subscale and its total) the better route, else the whole
-   scale, else the later end of intervention or the earlier follow-up, else the larger variance.
+   scale, else the row without a flag, else the later end of intervention or the earlier follow-up, else the larger
+   variance.
 What is left are different instruments of one domain; they are combined within the trial when it is pooled.
 """
 
@@ -22,7 +23,12 @@ WHOLE_SCALE = re.compile(r"^(total|overall|[<>≥≤]|$)")
 def name_instrument(text: str, aliases: dict[str, list[str]]) -> tuple[str, str]:
     """(instrument, part) of a printed name; aliases: canonical name to what printed names begin with."""
     printed = text.strip().lower()
-    starts = [(start, name) for name, names in aliases.items() for start in names if printed.startswith(start)]
+    starts = [
+        (start, name)
+        for name, names in aliases.items()
+        for start in names
+        if printed.startswith(start)
+    ]
     if starts:
         start, name = max(starts, key=lambda pair: len(pair[0]))
         rest = printed[len(start) :]
@@ -33,7 +39,9 @@ def name_instrument(text: str, aliases: dict[str, list[str]]) -> tuple[str, str]
     return name, "" if WHOLE_SCALE.match(part) else part  # fmt: skip
 
 
-def select(effects: pd.DataFrame, aliases: dict[str, list[str]], time_points=("post", "follow_up")) -> pd.DataFrame:
+def select(
+    effects: pd.DataFrame, aliases: dict[str, list[str]], time_points=("post", "follow_up")
+) -> pd.DataFrame:
     """Add `selected` (bool) and `selection` (why not, naming the row used instead; "" when selected).
 
     time_points: in order of preference; a time point that is not listed is never selected.
@@ -79,7 +87,7 @@ def _keep_one_per_part(scale, why):
         parts = parts.iloc[:0]
     for _, same in pd.concat([whole, parts]).groupby("part"):
         later_is_better = 1 if same.time_point.iloc[0] == "post" else -1
-        order = same.assign(time=later_is_better * same.time_weeks.fillna(-1)).sort_values(
-            ["time", "variance"], ascending=False, kind="stable"
-        )
+        order = same.assign(
+            clear=same["flags"].eq(""), time=later_is_better * same.time_weeks.fillna(-1)
+        ).sort_values(["clear", "time", "variance"], ascending=False, kind="stable")
         why[order.index[1:]] = f"the same instrument is used in: {order.row_id.iloc[0]}"
