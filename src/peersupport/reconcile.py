@@ -3,6 +3,9 @@
 Tables are as read: text in every cell, blank = "". The unit of a sheet is named by its key columns, joined by "|".
 """
 
+from collections.abc import Iterator
+from functools import reduce
+
 import numpy as np
 import pandas as pd
 import pingouin as pg
@@ -30,7 +33,7 @@ FIGURES = (
 
 
 def unit_keys(table: pd.DataFrame, sheet: str) -> pd.Series:
-    return table[KEYS[sheet]].agg("|".join, axis=1)
+    return reduce(lambda left, right: left + "|" + right, (table[c] for c in KEYS[sheet]))
 
 
 def same(a: pd.Series, b: pd.Series) -> pd.Series:
@@ -94,12 +97,17 @@ def reconcile(sheet: str, a: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
         raise ValueError(
             f"{sheet}: the coders differ and consensus.csv has no decision for {named}. Add a row for each."
         )
+    return fill_in(sheet, a, cells).reset_index(drop=True)
+
+
+def fill_in(sheet: str, a: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """Coder A's sheet, under its own row numbers, with the value of each of the cells."""
     if sheet == "themes":
         return _reported(a, cells)
     table = a.assign(key=unit_keys(a, sheet)).set_index("key")
     for column, part in cells.groupby("column"):
         table.loc[part.key, column] = part.value.to_numpy()
-    return table.reset_index(drop=True)
+    return table.set_index(a.index)
 
 
 def _reported(a, cells):
@@ -114,19 +122,33 @@ def correct(name: str, sheet: str, table: pd.DataFrame, corrections: pd.DataFram
 
     Raises ValueError where a correction names no cell, or one that does not hold what the correction calls printed.
     """
-    result = table.assign(key=unit_keys(table, sheet)).set_index("key")
-    problems = []
-    for row in corrections[corrections.sheet.eq(name)].itertuples():
-        held = result[row.column].get(row.key) if row.column in result else None
-        if held is None:
-            problems.append(f"{name}, {row.key}, {row.column}: no such cell")
-        elif held != row.printed:
-            problems.append(f"{name}, {row.key}, {row.column}: holds {held!r}, not {row.printed!r}")
-        else:
-            result.loc[row.key, row.column] = row.value
+    problems = [
+        f"{name}, {row.key}, {row.column}: " + ("no such cell" if held is None else f"holds {held!r}, not {row.printed!r}")
+        for row, held in ((corrections.loc[i], held) for i, held in misfits(name, sheet, table, corrections))
+    ]  # fmt: skip
     if problems:
         raise ValueError("corrections.csv does not fit the sheets: " + "; ".join(problems) + ".")
+    result = table.assign(key=unit_keys(table, sheet)).set_index("key")
+    for row in corrections[corrections.sheet.eq(name)].itertuples():
+        result.loc[row.key, row.column] = row.value
     return result.reset_index(drop=True)
+
+
+def misfits(
+    name: str, sheet: str, table: pd.DataFrame, corrections: pd.DataFrame
+) -> Iterator[tuple[int, str | None]]:
+    """(row of corrections.csv, what its cell holds) where that is not what the correction calls printed.
+
+    None where there is no such cell.
+    """
+    own = corrections[corrections.sheet.eq(name)]
+    keyed = table.assign(key=unit_keys(table, sheet)).set_index("key")
+    held = [
+        keyed[c].get(k) if c in keyed else None for k, c in zip(own.key, own.column, strict=True)
+    ]
+    held = pd.Series(held, own.index, dtype=object)
+    wrong = held.isna() | ~same(held.fillna(""), own.printed)
+    yield from ((row, None if pd.isna(held[row]) else held[row]) for row in own.index[wrong])
 
 
 def add_database_studies(studies: pd.DataFrame, database: pd.DataFrame) -> pd.DataFrame:

@@ -16,19 +16,23 @@ from scipy.stats import norm
 
 from peersupport import reconcile
 from peersupport.effects import RATIOS
-from peersupport.intake import PROBLEM, problem
+from peersupport.intake import ODDITIES, PROBLEM, problem
 
 Sheets = dict[str, pd.DataFrame]
-NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
-MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
-DATE = re.compile(rf"\d{{4}}-\d\d-\d\d.*|\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}}|\d{{1,2}}[- ]?({MONTHS})\w*([- ]\d+)?|({MONTHS})\w*[- ]\d+", re.I)
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,2})?", re.ASCII)
+MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+DATE = re.compile(
+    rf"\d{{4}}-\d\d-\d\d.*|\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}}|\d{{1,2}}[- ]?{MONTH}([- ]\d+)?|{MONTH}[- ]\d+",
+    re.I | re.S,
+)
+RANGE_AS_DATE = re.compile(rf"\d{{1,2}}-{MONTH}|{MONTH}-\d{{2}}", re.I)  # "8-12" in a text column
 NOT_NUMBERS = {  # rule: (what such a cell looks like, remedy), in the order in which they are tried
-    "date_in_cell": (DATE, "a spreadsheet turned this into a date: type the printed figure as text"),
-    "decimal_comma": (re.compile(r"[-+]?\d*,\d+"), "write the figure with a decimal point"),
+    "date_in_cell": (DATE, ODDITIES["date_in_cell"][1]),
+    "decimal_comma": (re.compile(r"[-+]?\d*,\d+"), "write the figure with a decimal point, and thousands without a comma"),
     "percent_sign": (re.compile(r".*\d\s*%"), "write the figure without the percent sign"),
     "typographic_minus": (re.compile(r"[−–—]\s*[\d.]+"), "write the minus sign as a plain hyphen"),
     "sign_in_number": (re.compile(r"[<>=≤≥~]\s*[\d.,]+"), "write the figure alone (a p value's sign goes into p_operator)"),
-    "text_in_number": (re.compile(r".*"), "write a plain number, or leave the cell blank"),
+    "text_in_number": (re.compile(r".*", re.S), "write a plain number, or leave the cell blank"),
 }  # fmt: skip
 PATTERNS = {
     "doi": (re.compile(r"10\.\d{4,9}/\S+"), "doi_syntax", "write the DOI alone, as in 10.1000/xyz123"),
@@ -37,7 +41,8 @@ PATTERNS = {
 }  # fmt: skip
 
 
-STRUCTURE = {"missing_column", "duplicate_column", "duplicate_key"}  # where these fail, rules across sheets cannot look
+# where these fail, rules across sheets cannot look
+STRUCTURE = {"missing_column", "duplicate_column", "duplicate_key"}
 
 
 class SheetError(ValueError):
@@ -49,10 +54,13 @@ def validate(sheets: Sheets, file_problems: list[dict], codebook: dict) -> pd.Da
 
     file_problems: what was odd about the files themselves (intake.parse).
     """
-    problems = file_problems + [found for name, table in sheets.items() for found in check_schema(name, table, codebook)]
+    problems = file_problems + [
+        found for name, table in sheets.items() for found in check_schema(name, table, codebook)
+    ]
     whole = all(len(table) for table in sheets.values())
     if whole and not any(found["rule"] in STRUCTURE for found in problems):
         problems += [found for rule in CROSS_RULES for found in rule(sheets)]
+        problems += decided_values(sheets, codebook)
     table = pd.DataFrame(problems, columns=PROBLEM).drop_duplicates()
     return table.sort_values(["severity", "sheet", "rule"], kind="stable").reset_index(drop=True)
 
@@ -67,7 +75,11 @@ def stop_on_errors(problems: pd.DataFrame) -> None:
 
 def describe(row: dict) -> str:
     """One sentence: where, what, what to do."""
-    where = [row["sheet"], f"row {row['row']}" if row["row"] != "" else "", f"column {row['column']}" if row["column"] else ""]
+    where = [
+        row["sheet"],
+        f"row {row['row']}" if row["row"] != "" else "",
+        f"column {row['column']}" if row["column"] else "",
+    ]
     value = f" holds {row['value']!r}" if row["value"] != "" else ""
     return f"{', '.join(x for x in where if x)}{value}: {row['remedy']} ({row['rule']})."  # fmt: skip
 
@@ -81,7 +93,12 @@ def columns_of(name: str, codebook: dict) -> dict[str, dict]:
     columns = codebook["sheets"][kind or name]["columns"]
     if folder == "coder_b":
         return {column: columns[column] for column in codebook["second_coder"][kind]}
-    return {column: entry for column, entry in columns.items() if name in entry.get("only_in", [name])}
+    return {
+        column: entry for column, entry in columns.items() if name in entry.get("only_in", [name])
+    }
+
+
+EXTRA = "the codebook has no such column: take it out, or describe it there"
 
 
 def check_schema(name: str, table: pd.DataFrame, codebook: dict) -> Iterator[dict]:
@@ -94,21 +111,33 @@ def check_schema(name: str, table: pd.DataFrame, codebook: dict) -> Iterator[dic
     for column in missing:
         guess = difflib.get_close_matches(column, extra, 1, 0.6)
         hint = f": {guess[0]!r} may be meant" if guess else ""
-        yield problem(name, 1, column, "", "missing_column", "error", f"add the column, spelled so{hint}")
+        yield problem(
+            name, 1, column, "", "missing_column", "error", f"add the column, spelled so{hint}"
+        )
     for column in extra:
-        yield problem(name, 1, column, "", "extra_column", "error", "the codebook has no such column: take it out, or describe it there")
-    schema = pa.DataFrameSchema({c: column_schema(e, codebook) for c, e in columns.items() if c in table})
-    try:
-        schema.validate(table, lazy=True)
-    except pa.errors.SchemaErrors as error:
-        cases = error.failure_cases
-        for column, check, value, row in zip(cases.column, cases.check, cases.failure_case, cases["index"], strict=True):
-            severity, remedy = remedy_for(check, value, columns[column], codebook)
-            if check == "blank" and name.startswith("coder_b/"):
-                severity = "warning"  # a cell that one coder left blank differs, and the consensus decides it
-            yield problem(name, int(row), column, value, check, severity, remedy)
+        yield problem(name, 1, column or "(no name)", "", "extra_column", "error", EXTRA)
+    if table.columns.has_duplicates:
+        return
+    for column, rule, value, row in _failures(table, columns, codebook):
+        severity, remedy = remedy_for(rule, value, columns[column], codebook)
+        if rule == "blank" and name.startswith("coder_b/"):
+            severity = (
+                "warning"  # a cell that one coder left blank differs, and the consensus decides it
+            )
+        yield problem(name, row, column, value, rule, severity, remedy)
     if not missing:
         yield from _key_problems(name, table, columns, codebook)  # fmt: skip
+
+
+def _failures(table, columns, codebook) -> Iterator[tuple[str, str, str, int]]:
+    """(column, rule, value, row) of every cell that its column in the codebook does not allow."""
+    here = {c: column_schema(entry, codebook) for c, entry in columns.items() if c in table}
+    try:
+        pa.DataFrameSchema(here).validate(table, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases
+        rows = cases["index"].astype(int)
+        yield from zip(cases.column, cases.check, cases.failure_case, rows, strict=True)
 
 
 def _key_problems(name, table, columns, codebook):
@@ -116,11 +145,21 @@ def _key_problems(name, table, columns, codebook):
     key = entry["key"]
     for row in table[table.duplicated(key)].itertuples():
         value = "|".join(getattr(row, column) for column in key)
-        yield problem(name, row.Index, ", ".join(key), value, "duplicate_key", "error", "this is there already: keep one of the rows")
+        yield problem(
+            name,
+            row.Index,
+            ", ".join(key),
+            value,
+            "duplicate_key",
+            "error",
+            "this is there already: keep one of the rows",
+        )
     for column, spec in columns.items():
         if "codes_by" in spec:
             allowed = table[spec["codes_by"]].map(lambda code: codebook["codes"].get(code, {}))
-            wrong = [value not in codes for value, codes in zip(table[column], allowed, strict=True)]
+            wrong = [
+                value not in codes for value, codes in zip(table[column], allowed, strict=True)
+            ]
             for row, value in table.loc[wrong, column].items():
                 yield problem(name, row, column, value, "unknown_code", "error", f"use a code that its {spec['codes_by']} has in the codebook")  # fmt: skip
 
@@ -132,8 +171,14 @@ def column_schema(entry: dict, codebook: dict) -> pa.Column:
     if kind in ("number", "integer", "percent", "year"):
         checks += [_cell_check(rule, partial(_is_not, rule)) for rule in NOT_NUMBERS]
         if kind in ("integer", "year"):
-            checks.append(_cell_check("not_whole", lambda text: _number(text) is None or _number(text).is_integer()))
+            checks.append(
+                _cell_check(
+                    "not_whole", lambda text: _number(text) is None or _number(text).is_integer()
+                )
+            )
         checks.append(_cell_check("out_of_range", partial(_in_range, *limits(entry))))
+    if kind == "text":
+        checks.append(_cell_check("date_in_cell", lambda text: not RANGE_AS_DATE.fullmatch(text)))
     if kind == "code" and "codes" in entry:
         codes, also = set(codebook["codes"][entry["codes"]]), set(entry.get("also", []))
         checks.append(_cell_check("unknown_code", lambda text: text in codes | also))
@@ -142,7 +187,9 @@ def column_schema(entry: dict, codebook: dict) -> pa.Column:
         pattern, rule, _ = PATTERNS[kind]
         checks.append(_cell_check(rule, lambda text: bool(pattern.fullmatch(text))))
     if "pattern" in entry:
-        checks.append(_cell_check("pattern", lambda text: bool(re.fullmatch(entry["pattern"], text))))
+        checks.append(
+            _cell_check("pattern", lambda text: bool(re.fullmatch(entry["pattern"], text)))
+        )
     if entry.get("required"):
         checks.append(pa.Check(lambda text: text != "", name="blank", element_wise=True))
     return pa.Column(checks=checks, required=True)  # fmt: skip
@@ -175,11 +222,13 @@ def limits(entry: dict) -> tuple[float, float, float]:
 def remedy_for(rule: str, value: str, entry: dict, codebook: dict) -> tuple[str, str]:
     """(severity, remedy) of a failed cell check."""
     if rule in NOT_NUMBERS:
-        return "error", NOT_NUMBERS[rule][1]
+        return "warning" if entry["kind"] == "text" else "error", NOT_NUMBERS[rule][1]
     if rule == "unknown_code":
         codes = list(codebook["codes"][entry["codes"]])
         guess = difflib.get_close_matches(value.lower(), codes, 1, 0.6)
-        return "error", f"use one of {', '.join(codes)}" + (f"; {guess[0]} may be meant" if guess else "")
+        return "error", f"use one of {', '.join(codes)}" + (
+            f"; {guess[0]} may be meant" if guess else ""
+        )
     if rule == "out_of_range":
         low, high, above = limits(entry)
         bounds = [f"above {above:g}" if above > -np.inf else "", f"at least {low:g}" if low > -np.inf else "",
@@ -187,7 +236,10 @@ def remedy_for(rule: str, value: str, entry: dict, codebook: dict) -> tuple[str,
         return "error", f"check it at the source: it must be {' and '.join(b for b in bounds if b)}"
     fixed = {
         "not_whole": ("error", "this counts people or years: write a whole number"),
-        "tolerated_code": ("warning", "leave the cell blank: the codebook has no such code in this column"),
+        "tolerated_code": (
+            "warning",
+            "leave the cell blank: the codebook has no such code in this column",
+        ),
         "pattern": ("error", f"write it as the codebook says: {entry.get('pattern')}"),
         "blank": ("error", "fill it in: the codebook requires it"),
     }
@@ -203,7 +255,7 @@ FIGURES = [c for c in reconcile.FIGURES if c != "n_randomised"]
 def _figures(table):
     """The sheet with its figures as floats; blank = NaN."""
     here = [c for c in (*reconcile.FIGURES, "n_arm1", "n_arm2") if c in table]
-    return table.assign(**{c: pd.to_numeric(table[c].where(table[c].ne("")), errors="coerce") for c in set(here)})  # fmt: skip
+    return table.assign(**{c: pd.to_numeric(table[c].where(table[c].str.fullmatch(NUMBER))) for c in set(here)})  # fmt: skip
 
 
 def _studies(sheets):
@@ -212,11 +264,27 @@ def _studies(sheets):
 
 def orphan_study(sheets: Sheets) -> Iterator[dict]:
     known = _studies(sheets)
-    places = [*OUTCOMES, "coder_a/appraisal", "coder_b/appraisal", "database/appraisal", "coder_b/studies", "trials", "clusters"]
+    places = [
+        *OUTCOMES,
+        "coder_a/appraisal",
+        "coder_b/appraisal",
+        "database/appraisal",
+        "coder_b/studies",
+        "trials",
+        "clusters",
+    ]
     for name in places:
         for row, study in sheets[name].study.items():
             if study not in known:
-                yield problem(name, row, "study", study, "orphan_study", "error", "no studies sheet has this study: check its spelling, or add it")
+                yield problem(
+                    name,
+                    row,
+                    "study",
+                    study,
+                    "orphan_study",
+                    "error",
+                    "no studies sheet has this study: check its spelling, or add it",
+                )
     for row, trial in sheets["trials"].trial.items():
         if trial not in known:
             yield problem("trials", row, "trial", trial, "orphan_study", "error", "no studies sheet has this trial: check its spelling")  # fmt: skip
@@ -248,11 +316,11 @@ def events_above_total(sheets: Sheets) -> Iterator[dict]:
 def interval(sheets: Sheets) -> Iterator[dict]:
     for name in (*OUTCOMES, "reviews"):
         table = _figures(sheets[name])
-        for row in table.index[table.ci_low > table.ci_high]:
+        for row in table.index[table.ci_low >= table.ci_high]:
             yield problem(name, row, "ci_low", sheets[name].at[row, "ci_low"], "interval_upside_down", "error",
-                          f"the lower bound is above the upper one ({sheets[name].at[row, 'ci_high']}): check both and the minus signs")
+                          f"the lower bound is not below the upper one ({sheets[name].at[row, 'ci_high']}): check both and the minus signs")  # fmt: skip
         outside = (table.effect < table.ci_low) | (table.effect > table.ci_high)
-        for row in table.index[outside & (table.ci_low <= table.ci_high)]:
+        for row in table.index[outside & (table.ci_low < table.ci_high)]:
             yield problem(name, row, "effect", sheets[name].at[row, "effect"], "effect_outside_interval", "error",
                           "the effect lies outside its own interval: check the three figures and their signs")  # fmt: skip
 
@@ -288,11 +356,15 @@ def p_disagrees(sheets: Sheets) -> Iterator[dict]:
     """
     for name in OUTCOMES:
         text, table = sheets[name], _figures(sheets[name])
-        for row in table.index[table[["effect", "ci_low", "ci_high", "p_value"]].notna().all(axis=1)]:
+        for row in table.index[
+            table[["effect", "ci_low", "ci_high", "p_value"]].notna().all(axis=1)
+        ]:
             ratio = table.at[row, "measure"] in RATIOS
             if ratio and min(table.loc[row, ["effect", "ci_low"]]) <= 0:
                 continue
-            low, high = _possible_p(*(text.at[row, c] for c in ("effect", "ci_low", "ci_high")), ratio)
+            low, high = _possible_p(
+                *(text.at[row, c] for c in ("effect", "ci_low", "ci_high")), ratio
+            )
             printed, sign = table.at[row, "p_value"], table.at[row, "p_operator"]
             too_small = sign != ">" and printed * 3 < low and low > 0.001
             too_large = sign != "<" and printed / 3 > max(high, 0.001 / 3)
@@ -332,21 +404,51 @@ def figures_incomplete(sheets: Sheets) -> Iterator[dict]:
 def decision_and_reason(sheets: Sheets) -> Iterator[dict]:
     log = sheets["records"]
     for row in log.index[log.decision.eq("exclude") & log.reason.eq("")]:
-        yield problem("records", row, "reason", "", "reason_missing", "error", "an excluded record needs its reason")
+        yield problem(
+            "records",
+            row,
+            "reason",
+            "",
+            "reason_missing",
+            "error",
+            "an excluded record needs its reason",
+        )
     for row in log.index[log.decision.eq("include") & log.reason.ne("")]:
         yield problem("records", row, "reason", log.at[row, "reason"], "reason_needless", "error", "an included record has no reason for exclusion")  # fmt: skip
 
 
 def study_twice(sheets: Sheets) -> Iterator[dict]:
     """One report under two keys: the same DOI, or the same title once case and punctuation are gone."""
-    studies = sheets["coder_a/studies"]
+    own, database = sheets["coder_a/studies"], sheets["database/studies"]
+    known = {"coder_a/studies": own, "database/studies": database[~database.study.isin(own.study)]}
+    studies = pd.concat([t.assign(sheet=n) for n, t in known.items()]).reset_index(names="row")
+    trial = studies.study.replace(
+        dict(zip(sheets["trials"].study, sheets["trials"].trial, strict=True))
+    )
     doi = studies.doi.str.lower().str.removeprefix("https://doi.org/")
     title = studies.title.str.lower().str.replace(r"[^a-z0-9]+", " ", regex=True).str.strip()
     for column, values in (("doi", doi), ("title", title)):
-        for row in studies.index[values.ne("") & values.duplicated()]:
-            other = studies.study[values.eq(values[row])].iloc[0]
-            yield problem("coder_a/studies", row, column, studies.at[row, column], "study_twice", "error",
+        for i in studies.index[
+            values.ne("") & values.duplicated() & ~(values + "|" + trial).duplicated()
+        ]:
+            other = studies.study[values.eq(values[i])].iloc[0]
+            yield problem(studies.sheet[i], studies.row[i], column, studies.at[i, column], "study_twice", "error",
                           f"the same {column} as {other}: keep one study, or join them in trials.csv if they are two reports")  # fmt: skip
+
+
+def trial_of_trial(sheets: Sheets) -> Iterator[dict]:
+    """A report belongs to the trial's first report, not to another companion: chains would count a trial twice."""
+    trials = sheets["trials"].set_index("study").trial
+    for row, trial in sheets["trials"].trial.items():
+        if trials.get(trial, trial) != trial:
+            yield problem("trials", row, "trial", trial, "trial_of_trial", "error",
+                          f"this is itself a report of {trials[trial]}: name that trial here")  # fmt: skip
+
+
+def row_id_twice(sheets: Sheets) -> Iterator[dict]:
+    database = sheets["database/outcomes"].row_id
+    for row, key in database[database.isin(sheets["coder_a/outcomes"].row_id)].items():
+        yield problem("database/outcomes", row, "row_id", key, "duplicate_key", "error", "coder_a/outcomes has this row_id: give one of the rows another")  # fmt: skip
 
 
 def year_of_key(sheets: Sheets) -> Iterator[dict]:
@@ -358,18 +460,19 @@ def year_of_key(sheets: Sheets) -> Iterator[dict]:
 
 
 def coded_by_one(sheets: Sheets) -> Iterator[dict]:
-    """Studies, and outcome rows with figures, that only one coder has."""
+    """Studies, outcome rows with figures, and the second coder's judgements that the other coder lacks."""
     figures = sheets["coder_a/outcomes"].outcome_type.ne("direction_only")
-    pairs = {
-        "studies": (sheets["coder_a/studies"], sheets["coder_b/studies"]),
-        "outcomes": (sheets["coder_a/outcomes"][figures], sheets["coder_b/outcomes"]),
-    }
-    for sheet, (a, b) in pairs.items():
-        keys = {"coder_a": reconcile.unit_keys(a, sheet), "coder_b": reconcile.unit_keys(b, sheet)}
-        for one, other in (("coder_a", "coder_b"), ("coder_b", "coder_a")):
-            for row, key in keys[one][~keys[one].isin(keys[other])].items():
-                yield problem(f"{one}/{sheet}", row, reconcile.KEYS[sheet][0], key, "coded_by_one", "error",
-                              f"{other} has no such row: have it coded, or take it out of both")  # fmt: skip
+    a = {sheet: sheets[f"coder_a/{sheet}"] for sheet in ("studies", "outcomes", "appraisal")}
+    b = {sheet: sheets[f"coder_b/{sheet}"] for sheet in a}
+    lacking = [("coder_a", a["studies"], b["studies"], "studies"),
+               ("coder_a", a["outcomes"][figures], b["outcomes"], "outcomes"),
+               *(("coder_b", b[sheet], a[sheet], sheet) for sheet in a)]  # fmt: skip
+    for one, table, others, sheet in lacking:
+        other = {"coder_a": "coder_b", "coder_b": "coder_a"}[one]
+        keys = reconcile.unit_keys(table, sheet)
+        for row, key in keys[~keys.isin(reconcile.unit_keys(others, sheet))].items():
+            yield problem(f"{one}/{sheet}", row, ", ".join(reconcile.KEYS[sheet]), key, "coded_by_one", "error",
+                          f"{other} has no such row: have it coded, or take it out of both")  # fmt: skip
 
 
 def form_changed(sheets: Sheets) -> Iterator[dict]:
@@ -386,31 +489,97 @@ def consensus_fits(sheets: Sheets) -> Iterator[dict]:
     """Every differing cell has one decision; every decision is about a cell that differs, as the coders filled it in."""
     rulings = sheets["consensus"]
     for row, sheet in rulings.sheet[~rulings.sheet.isin(list(reconcile.KEYS))].items():
-        yield problem("consensus", row, "sheet", sheet, "unknown_code", "error", f"use one of {', '.join(reconcile.KEYS)}")
+        yield problem(
+            "consensus",
+            row,
+            "sheet",
+            sheet,
+            "unknown_code",
+            "error",
+            f"use one of {', '.join(reconcile.KEYS)}",
+        )
     for sheet in reconcile.KEYS:
-        cells = reconcile.double_coded(sheet, sheets[f"coder_a/{sheet}"], sheets[f"coder_b/{sheet}"])
+        cells = reconcile.double_coded(
+            sheet, sheets[f"coder_a/{sheet}"], sheets[f"coder_b/{sheet}"]
+        )
         ruled = rulings[rulings.sheet.eq(sheet)].reset_index()
-        joined = ruled.merge(cells, on=["key", "column"], how="outer", suffixes=("", "_coder"), indicator="found")
-        differ = ~reconcile.same(joined.a_coder.fillna(""), joined.b_coder.fillna(""))
+        joined = ruled.merge(
+            cells, on=["key", "column"], how="outer", suffixes=("", "_coder"), indicator="found"
+        )
+        text = joined[["a", "b", "a_coder", "b_coder"]].fillna("")
+        differ = ~reconcile.same(text.a_coder, text.b_coder)
         for cell in joined[joined.found.eq("right_only") & differ].itertuples():
-            yield problem("consensus", "", cell.column, f"{cell.a_coder!r} or {cell.b_coder!r}", "undecided", "error",
-                          f"the coders differ on {sheet}, {cell.key}: add a row with the decision and its reason")
+            yield problem(
+                "consensus",
+                "",
+                cell.column,
+                f"{cell.a_coder!r} or {cell.b_coder!r}",
+                "undecided",
+                "error",
+                f"the coders differ on {sheet}, {cell.key}: add a row with the decision and its reason",
+            )
         for cell in joined[joined.found.eq("left_only")].itertuples():
-            yield problem("consensus", int(cell.row), "key", cell.key, "no_such_cell", "error",
-                          f"no cell of {sheet} by this key and column is coded twice: check the spelling")
+            yield problem(
+                "consensus",
+                int(cell.row),
+                "key, column",
+                f"{cell.key}, {cell.column}",
+                "no_such_cell",
+                "error",
+                f"no cell of {sheet} by this key and column is coded twice: check the spelling",
+            )
         both = joined.found.eq("both")
         for cell in joined[both & ~differ].itertuples():
-            yield problem("consensus", int(cell.row), cell.column, cell.value, "no_difference", "error",
-                          f"both coders say {cell.a_coder!r} on {cell.key}: take the row out")
-        stale = both & differ & (joined.a.ne(joined.a_coder) | joined.b.ne(joined.b_coder))
-        for cell in joined[stale].itertuples():
+            yield problem(
+                "consensus",
+                int(cell.row),
+                "value",
+                cell.value,
+                "no_difference",
+                "error",
+                f"both coders say {cell.a_coder!r} on {cell.key}, {cell.column}: take the row out",
+            )
+        current = reconcile.same(text.a, text.a_coder) & reconcile.same(text.b, text.b_coder)
+        for cell in joined[both & differ & ~current].itertuples():
             yield problem("consensus", int(cell.row), "a, b", f"{cell.a}, {cell.b}", "outdated_decision", "error",
                           f"the coders' sheets say {cell.a_coder!r} and {cell.b_coder!r}: decide anew")  # fmt: skip
 
 
+def decided_values(sheets: Sheets, codebook: dict) -> Iterator[dict]:
+    """What consensus.csv and corrections.csv put into a cell obeys the codebook's column for that cell."""
+    reported = {"reported": {"kind": "text", "pattern": "[01]", "required": True}}
+    for name in ("consensus", "corrections"):
+        for (sheet, column), part in sheets[name].groupby(["sheet", "column"]):
+            kind = sheet.rpartition("/")[2]
+            columns = codebook["sheets"][kind]["columns"] if kind in reconcile.KEYS else {}
+            here = {
+                c: e for c, e in (columns | reported).items() if c == column and "codes_by" not in e
+            }
+            for _, rule, value, row in _failures(
+                part[["value"]].set_axis([column], axis=1), here, codebook
+            ):
+                severity, remedy = remedy_for(rule, value, here[column], codebook)
+                severity = (
+                    "warning" if rule == "blank" else severity
+                )  # nobody knows: the cell stays blank
+                yield problem(name, row, "value", value, rule, severity, f"{column}: {remedy}")  # fmt: skip
+
+
+def decided_figures(sheets: Sheets) -> Iterator[dict]:
+    """Figures that each coder has right, and that no longer fit together once the consensus has mixed them."""
+    decided = _decided("outcomes", sheets)
+    for rule in (events_above_total, interval, ratio_not_positive):
+        before = list(rule(sheets))
+        for found in rule(sheets | {"coder_a/outcomes": decided}):
+            if found not in before:
+                yield found | {"remedy": f"as the consensus decided the row, {found['remedy']}"}  # fmt: skip
+
+
 def sd_like_se(sheets: Sheets) -> Iterator[dict]:
     """SDs under a quarter of the median SD that other trials have on the same scale: standard errors, perhaps."""
-    named = pd.concat([_figures(sheets[n]).assign(sheet=n) for n in OUTCOMES if n != "coder_b/outcomes"])
+    named = pd.concat(
+        [_figures(sheets[n]).assign(sheet=n) for n in OUTCOMES if n != "coder_b/outcomes"]
+    )
     rows = named[named.outcome_type.eq("msd")].reset_index()
     rows["scale"] = rows.instrument.str.lower().str.split(r"[ ,(-]", n=1).str[0]
     rows["sd"] = rows[["sd_arm1", "sd_arm2"]].mean(axis=1)
@@ -429,24 +598,70 @@ def database_disagrees(sheets: Sheets) -> Iterator[dict]:
     coded = sheets["coder_a/studies"].set_index("study")
     rulings = sheets["consensus"].query("sheet == 'studies'").set_index(["key", "column"]).value
     for study in known.index.intersection(coded.index):
-        for column in ("design", "population", "modality", "structure", "manualised", "helper_experience"):
+        for column in (
+            "design",
+            "population",
+            "modality",
+            "structure",
+            "manualised",
+            "helper_experience",
+        ):
             decided = rulings.get((study, column), coded.at[study, column])
             stated = known.at[study, column]
-            if decided not in reconcile.SILENT and stated not in reconcile.SILENT and decided != stated:
+            if (
+                decided not in reconcile.SILENT
+                and stated not in reconcile.SILENT
+                and decided != stated
+            ):
                 yield problem("database/studies", known.at[study, "row"], column, stated, "database_disagrees", "warning",
                               f"the coders decided {decided!r} for {study}, which stands: check at the source")  # fmt: skip
 
 
 def corrections_fit(sheets: Sheets) -> Iterator[dict]:
-    names = [name for name in sheets if name.startswith("database/")]
-    for row, correction in sheets["corrections"].iterrows():
-        if correction.sheet not in (*names, *reconcile.KEYS):
-            yield problem("corrections", row, "sheet", correction.sheet, "unknown_code", "error",
-                          f"use one of {', '.join((*names, *reconcile.KEYS))}")  # fmt: skip
+    """Every correction names a sheet and a cell, and that cell holds what the correction calls printed."""
+    corrections = sheets["corrections"]
+    names = [*(name for name in sheets if name.startswith("database/")), *reconcile.KEYS]
+    for row, name in corrections.sheet[~corrections.sheet.isin(names)].items():
+        yield problem(
+            "corrections",
+            row,
+            "sheet",
+            name,
+            "unknown_code",
+            "error",
+            f"use one of {', '.join(names)}",
+        )
+    for name in sorted(set(corrections.sheet) & set(names)):
+        sheet = name.rpartition("/")[2]
+        table = sheets[name] if "/" in name else _decided(sheet, sheets)
+        for row, held in reconcile.misfits(name, sheet, table, corrections):
+            key, column, printed = corrections.loc[row, ["key", "column", "printed"]]
+            if held is None:
+                yield problem(
+                    "corrections",
+                    row,
+                    "key, column",
+                    f"{key}, {column}",
+                    "no_such_cell",
+                    "error",
+                    f"{name} has no cell by this key and column: check the spelling",
+                )
+            else:
+                yield problem("corrections", row, "printed", printed, "outdated_correction", "error",
+                              f"{name} holds {held!r} for {key}, {column}: look at the source and correct anew")  # fmt: skip
+
+
+def _decided(sheet, sheets):
+    """The first coder's sheet with what was decided, as far as it was."""
+    a = sheets[f"coder_a/{sheet}"]
+    cells = reconcile.decide(
+        sheet, reconcile.double_coded(sheet, a, sheets[f"coder_b/{sheet}"]), sheets["consensus"]
+    )
+    return reconcile.fill_in(sheet, a, cells[cells.decided_by.ne("")])  # fmt: skip
 
 
 CROSS_RULES = (
     orphan_study, orphan_theme, events_above_total, interval, ratio_not_positive, arms_exceed_randomised, p_disagrees,
-    figures_incomplete, decision_and_reason, study_twice, year_of_key, coded_by_one, form_changed, consensus_fits,
-    sd_like_se, database_disagrees, corrections_fit,
+    figures_incomplete, decision_and_reason, study_twice, trial_of_trial, row_id_twice, year_of_key, coded_by_one, form_changed,
+    consensus_fits, decided_figures, sd_like_se, database_disagrees, corrections_fit,
 )  # fmt: skip
