@@ -25,10 +25,10 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from peersupport import audit, clean, effects, flow, provenance, reconcile, search, selection, sheets, validation
+from peersupport.display import readable
 from peersupport.figures import extraction as draw
 from peersupport.figures import style
 
-pd.set_option("display.max_colwidth", 80, "display.max_rows", 100, "display.precision", 3)
 style.use_style()
 here = "01_clean_extraction"
 
@@ -44,8 +44,8 @@ raw, file_problems = sheets.read_raw()
 problems = validation.validate(raw, file_problems, book)
 validation.stop_on_errors(problems)
 sheets.write_table(problems, "validation.csv")
-display(problems.groupby(["severity", "rule"]).size().rename("cells").to_frame())
-display(problems[problems.rule.ne("tolerated_code")].drop(columns="severity").style.hide(axis="index"))
+display(readable(problems.groupby(["severity", "rule"]).size().rename("cells").reset_index()))
+display(readable(problems[problems.rule.ne("tolerated_code")].drop(columns="severity")))
 
 # %%
 tolerated = problems[problems.rule.eq("tolerated_code")]
@@ -67,7 +67,10 @@ cells = clean.decisions(raw)
 agreement = reconcile.agreement(cells)
 sheets.write_table(agreement, "agreement.csv")
 coded = agreement[agreement.kappa.notna() & (agreement.sheet.ne("themes") | agreement.column.eq("all themes"))]
-names = {column: column.replace("_", " ").capitalize() for column in coded.column} | {"p_operator": "Sign of p"}
+names = {column: column.replace("_", " ").capitalize() for column in coded.column} | {
+    "p_operator": "Sign of p", "condition_arm2": "Comparator", "judgement": "Risk-of-bias judgement",
+    "positive_favours": "Meaning of the sign", "favours": "Source's conclusion",
+}  # fmt: skip
 low, high = coded.loc[coded.ac1.idxmin()], coded.loc[coded.ac1.idxmax()]
 figure = draw.draw_agreement(coded, names)
 sheets.write_figure(
@@ -77,7 +80,7 @@ sheets.write_figure(
 )  # fmt: skip
 
 # %%
-display(coded.style.format(precision=2).hide(axis="index"))
+display(readable(coded))
 differing = coded[coded.sheet.eq("studies")].nsmallest(4, "ac1").column.tolist()
 Markdown(
     f"Agreement beyond chance (AC1) runs from {coded.ac1.min():.2f} to {coded.ac1.max():.2f} over {len(coded)} coded "
@@ -96,7 +99,7 @@ Markdown(
 figures = reconcile.figure_agreement(pd.concat([cells["outcomes"], cells["studies"]]))
 figures = figures[figures.n > 0]
 sheets.write_table(figures, "tables/figure_agreement.csv")
-display(figures.style.format(precision=3, na_rep="").hide(axis="index"))
+display(readable(figures, 3))
 Markdown(
     f"Of {figures.n.sum()} figures that both coders filled in, "
     f"{(figures.identical * figures.n).sum() / figures.n.sum():.1%} are identical."
@@ -112,8 +115,8 @@ Markdown(
 # %%
 tables = clean.tidy(raw, cells, book)
 decided = pd.concat([part.assign(sheet=sheet) for sheet, part in cells.items()])
-display(pd.crosstab(decided.sheet, decided.decided_by))
-display(raw["corrections"].style.hide(axis="index"))
+display(readable(pd.crosstab(decided.sheet, decided.decided_by).reset_index()))
+display(readable(raw["corrections"]))
 ruled = decided[decided.decided_by.eq("consensus")]
 as_a, as_b = (reconcile.same(ruled.value, ruled[coder]) for coder in "ab")
 Markdown(
@@ -134,8 +137,8 @@ Markdown(
 clusters = clean.as_numbers(raw["clusters"], book["sheets"]["clusters"])
 converted, exclusions = effects.effect_sizes(tables["outcomes"], tables["studies"], clusters, assumed_icc)
 routes = converted.groupby(["family", "method", "conversion"]).agg(rows=("row_id", "size"), trials=("trial", "nunique"))
-display(routes.reset_index().style.hide(axis="index"))
-display(exclusions.groupby(["reason", "detail"]).size().rename("rows").reset_index().style.hide(axis="index"))
+display(readable(routes.reset_index()))
+display(readable(exclusions.groupby(["reason", "detail"]).size().rename("rows").reset_index()))
 Markdown(
     f"{len(converted)} of {len(tables['outcomes'])} outcome rows give an effect; "
     f"{exclusions.reason.eq('direction_only').sum()} state only a direction or a test, and "
@@ -154,7 +157,7 @@ Markdown(
 chosen = selection.select(converted, book["instruments"], time_points)
 chosen = chosen.merge(tables["studies"][["study", "year"]], on="study", how="left")
 left = chosen.loc[~chosen.selected, ["row_id", "study", "outcome_domain", "instrument", "time_weeks", "selection"]]
-display(left.style.format(precision=0, na_rep="").hide(axis="index"))
+display(readable(left, 0))
 per_domain = chosen[chosen.selected].groupby(["family", "outcome_domain"]).trial.nunique()
 Markdown(
     f"{chosen.selected.sum()} of {len(chosen)} effects, from {chosen[chosen.selected].trial.nunique()} trials, enter the "
@@ -171,7 +174,7 @@ Markdown(
 # %%
 conflicts = audit.direction_conflicts(converted)
 improvements = audit.signs_meaning_improvement(converted)
-display(pd.concat([conflicts, improvements]).style.format(precision=2, na_rep="").hide(axis="index"))
+display(readable(pd.concat([conflicts, improvements])))
 implausible = converted[audit.has_flag(converted, "implausibly_large")]
 Markdown(
     f"{len(conflicts)} rows conflict: {', '.join(conflicts.row_id)}. {len(improvements)} printed effects mean improvement "
@@ -188,11 +191,12 @@ variants = {
     "main analysis": chosen,
     "sign as the database prints it": audit.as_the_database_prints(chosen),
     "rows in conflict left out": audit.without_conflicts(chosen),
+    "implausibly large effects used too": chosen.assign(selected=chosen.selected | chosen.row_id.isin(implausible.row_id)),
     "without corrections": as_printed,
 }
 moved = audit.compare(variants, minimum_trials, within_trial_correlation)
 sheets.write_table(moved, "tables/direction_audit.csv")
-display(moved.style.format(precision=3).hide(axis="index"))
+display(readable(moved, 3))
 span = moved.groupby("outcome_domain")["effect"].agg(lambda effect: effect.max() - effect.min())
 Markdown(
     f"Pooled with and without them, {len(span)} domains move; the most does {span.idxmax().replace('_', ' ')}, by "
@@ -211,7 +215,7 @@ sheets.write_table(trail, "provenance.csv")
 for row_id in ["D0060", "O0093", "O0271", "O0336", "O0394"]:
     row = chosen.set_index("row_id").loc[row_id]
     display(Markdown(f"**{row_id}**, {row.study}, {row.instrument} ([source]({row.source_url}))"))
-    display(provenance.trace(row_id, trail).style.hide(axis="index"))
+    display(readable(provenance.trace(row_id, trail)))
 
 # %% [markdown]
 # ## How the studies were found

@@ -115,7 +115,7 @@ def test_parameters_come_from_the_file(project):
     assert "size = 2" not in (project / "notebooks/01_numbers.ipynb").read_text()
 
 
-def test_a_failing_notebook_is_told_in_three_lines_and_changes_nothing(project, capfd):
+def test_a_failing_notebook_is_told_with_its_whole_message_and_changes_nothing(project, capfd):
     (project / "notebooks/02_drawing.py").write_text(
         SECOND.replace("<svg>", "<new>") + '\n# %%\n# divide\nraise ValueError("first\\nsecond")\n'
     )
@@ -124,7 +124,8 @@ def test_a_failing_notebook_is_told_in_three_lines_and_changes_nothing(project, 
     assert capfd.readouterr().err.splitlines() == [
         "notebook: 02_drawing",
         'cell:     2, raise ValueError("first\\nsecond")',
-        "error:    ValueError: first (and 1 more lines: .chain/run/notebooks/02_drawing.ipynb)",
+        "error:    ValueError: first",
+        "second",
     ]
     assert before == (stored(project), (project / "notebooks/02_drawing.ipynb").read_bytes())
 

@@ -26,7 +26,7 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
 }
-QUIET_KERNEL = "--IPKernelApp.log_level=40"
+QUIET_KERNEL = "--IPKernelApp.log_level=50"
 MACHINE_TRACES = (".chain/", "site-packages", "ipykernel_")
 
 
@@ -203,12 +203,8 @@ def execute(script):
 def failure(stem, notebook, pair, error):
     number, source = failed_cell(notebook, nbformat.read(pair, as_version=4))
     name = getattr(error, "ename", type(error).__name__)
-    message, *more = str(getattr(error, "evalue", error)).strip().splitlines() or [""]
-    rest = f" (and {len(more)} more lines: .chain/run/notebooks/{pair.name})" if more else ""
-    return (
-        f"notebook: {stem}\ncell:     {number}, {first_line(source)}\n"
-        f"error:    {name}: {message}{rest}"
-    )
+    message = str(getattr(error, "evalue", error)).strip()
+    return f"notebook: {stem}\ncell:     {number}, {first_line(source)}\nerror:    {name}: {message}"
 
 
 def failed_cell(notebook, executed):
