@@ -20,15 +20,26 @@ def decisions(raw: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     }
 
 
-def tidy(raw: dict[str, pd.DataFrame], cells: dict[str, pd.DataFrame], codebook: dict) -> dict[str, pd.DataFrame]:
+def tidy(
+    raw: dict[str, pd.DataFrame], cells: dict[str, pd.DataFrame], codebook: dict
+) -> dict[str, pd.DataFrame]:
     """Tidy tables `studies`, `outcomes`, `appraisal`, `themes` from raw sheets and the decisions on them.
 
     Figures are floats, blanks in them NaN; text stays text, blank = "". `trial` names the trial a study belongs to.
     """
-    coded = {sheet: reconcile.reconcile(sheet, raw[f"coder_a/{sheet}"], part) for sheet, part in cells.items()}
+    coded = {
+        sheet: reconcile.reconcile(sheet, raw[f"coder_a/{sheet}"], part)
+        for sheet, part in cells.items()
+    }
     known = {sheet: raw[f"database/{sheet}"] for sheet in ("studies", "outcomes", "appraisal")}
-    coded = {sheet: reconcile.correct(sheet, sheet, table, raw["corrections"]) for sheet, table in coded.items()}
-    known = {sheet: reconcile.correct(f"database/{sheet}", sheet, table, raw["corrections"]) for sheet, table in known.items()}
+    coded = {
+        sheet: reconcile.correct(sheet, sheet, table, raw["corrections"])
+        for sheet, table in coded.items()
+    }
+    known = {
+        sheet: reconcile.correct(f"database/{sheet}", sheet, table, raw["corrections"])
+        for sheet, table in known.items()
+    }
     joined = {
         "studies": reconcile.add_database_studies(coded["studies"], known["studies"]),
         "outcomes": _stack(coded["outcomes"], known["outcomes"]),
@@ -39,17 +50,21 @@ def tidy(raw: dict[str, pd.DataFrame], cells: dict[str, pd.DataFrame], codebook:
     trial = raw["trials"].set_index("study")["trial"]
     for sheet in ("studies", "outcomes"):
         tables[sheet]["trial"] = tables[sheet].study.map(trial).fillna(tables[sheet].study)
-    tables["outcomes"]["recovery_type"] = _recovery_types(tables["outcomes"], codebook["recovery_types"])
+    tables["outcomes"]["recovery_type"] = _recovery_types(
+        tables["outcomes"], codebook["recovery_types"]
+    )
     is_study = tables["themes"].study.isin(tables["studies"].study)
     tables["themes"]["kind"] = np.where(is_study, "primary", "review")
-    return tables  # fmt: skip
+    return tables
 
 
 def as_numbers(table: pd.DataFrame, schema: dict) -> pd.DataFrame:
     """The columns that the codebook calls numbers as floats."""
     kinds = {name: column["kind"] for name, column in schema["columns"].items() if name in table}
     numeric = [name for name, kind in kinds.items() if kind in NUMBER_KINDS]
-    return table.assign(**{name: pd.to_numeric(table[name].where(table[name].ne(""))) for name in numeric})
+    return table.assign(
+        **{name: pd.to_numeric(table[name].where(table[name].ne(""))) for name in numeric}
+    )
 
 
 def _stack(coded, database):

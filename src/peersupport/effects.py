@@ -245,7 +245,9 @@ def choose_route(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
         ("no_variance", printed),
     ]  # fmt: skip
     names, tests = zip(*cases, strict=True)
-    case = pd.Series(np.select([np.asarray(x, dtype=bool) for x in tests], names, "figures_missing"), rows.index)
+    case = pd.Series(
+        np.select([np.asarray(x, dtype=bool) for x in tests], names, "figures_missing"), rows.index
+    )
     is_route = case.isin(list(ROUTES))
     return case.where(is_route, ""), case.where(~is_route, "")
 
@@ -294,7 +296,11 @@ def _with_arm_sizes(rows, studies):
 def _apply(name, part):
     route = ROUTES[name]
     effect, variance = route.compute(part)
-    better = {MEANS: ("higher_is_better", "yes"), PRINTED: ("positive_favours", "arm1"), CONCLUSION: ("favours", "arm1")}
+    better = {
+        MEANS: ("higher_is_better", "yes"),
+        PRINTED: ("positive_favours", "arm1"),
+        CONCLUSION: ("favours", "arm1"),
+    }
     column, positive = better[route.direction]
     sign = np.where(part[column].eq(positive), 1, -1)
     return part.assign(
@@ -321,7 +327,11 @@ def _assumptions(name, part):
         _where(from_p & part.p_operator.eq("<"), "p taken at its bound", part),
         _where(from_p & part.p_operator.eq("="), "two-sided p", part),
         _where(no_interval, "variance from the arms' n", part),
-        _where(name == "mean_difference", "the difference is standardised by the SD its t implies", part),
+        _where(
+            name == "mean_difference",
+            "the difference is standardised by the SD its t implies",
+            part,
+        ),
         _where(name == "odds_ratio_rr", "risks between 0.2 and 0.8", part),
         _where(name == "hazard_ratio", "half of the comparators have the event", part),
         _where(name in ("events_or", "odds_ratio"), "a logistic trait under the events", part),
@@ -341,7 +351,9 @@ def _allow_for_clusters(effects, studies, clusters, icc):
     inflate = raw & known.clusters.notna()
     deff = design_effect(effects.n_arm1 + effects.n_arm2, known.clusters, known.icc.fillna(icc))
     note = "design effect " + pd.Series(deff, effects.index).round(2).astype(str)
-    joined = effects.assumptions.where(effects.assumptions.eq(""), effects.assumptions + "; ") + note
+    joined = (
+        effects.assumptions.where(effects.assumptions.eq(""), effects.assumptions + "; ") + note
+    )
     return effects.assign(
         variance=effects.variance.where(~inflate, effects.variance * deff),
         assumptions=effects.assumptions.where(~inflate, joined),

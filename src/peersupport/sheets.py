@@ -47,8 +47,13 @@ def read_raw() -> tuple[dict[str, pd.DataFrame], list[dict]]:
             problems += odd
         else:
             tables[name] = pd.DataFrame()
-            rule, remedy = ("sheet_twice", "keep one of") if found else ("missing_sheet", "put back")
-            files = " and ".join(f"data/raw/{path.relative_to(project_root() / 'data/raw')}" for path in found or paths[:1])
+            rule, remedy = (
+                ("sheet_twice", "keep one of") if found else ("missing_sheet", "put back")
+            )
+            files = " and ".join(
+                f"data/raw/{path.relative_to(project_root() / 'data/raw')}"
+                for path in found or paths[:1]
+            )
             problems.append(intake.problem(name, "", "", "", rule, "error", f"{remedy} {files}"))
     return tables, problems  # fmt: skip
 

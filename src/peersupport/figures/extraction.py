@@ -21,46 +21,91 @@ def draw_prisma(boxes: pd.DataFrame, reasons: dict[str, str]):
     axes.set_position([0, 0, 1, 1])
     axes.set(xlim=(0, PAGE), ylim=(131, 0))
     axes.axis("off")
-    counts = {key: dict(zip(part.detail, part.n, strict=True)) for key, part in boxes.groupby(["column", "box"])}
+    counts = {
+        key: dict(zip(part.detail, part.n, strict=True))
+        for key, part in boxes.groupby(["column", "box"])
+    }
     total = {key: int(np.nansum(list(part.values()))) for key, part in counts.items()}
     _band(axes, 10, 3, 50, "Identification of studies\nvia databases and registers")
     _band(axes, 66, 3, 110, "Identification of studies via other methods")
-    for top, bottom, name in ((14, 45, "Identification"), (49, 103, "Screening"), (107, 128, "Included")):
+    for top, bottom, name in (
+        (14, 45, "Identification"),
+        (49, 103, "Screening"),
+        (107, 128, "Included"),
+    ):
         axes.add_patch(Rectangle((2, top), 5, bottom - top, facecolor=PALE, edgecolor=GREY, lw=0.5))
-        axes.text(4.5, (top + bottom) / 2, name, rotation=90, ha="center", va="center", weight="bold")
+        axes.text(
+            4.5, (top + bottom) / 2, name, rotation=90, ha="center", va="center", weight="bold"
+        )
     _draw_databases(axes, counts, total)
     _draw_other(axes, counts, total, reasons)
-    return figure  # fmt: skip
+    return figure
 
 
 def _draw_databases(axes, counts, total):
     identified = counts["databases", "identified"]
     if ("databases", "screened") not in total:
-        _box(axes, 10, 14, 50, ["No database export was supplied:", "records were found by other methods only."], color=GREY)
+        _box(
+            axes,
+            10,
+            14,
+            50,
+            ["No database export was supplied:", "records were found by other methods only."],
+            color=GREY,
+        )
         return
     found = [f"Records identified (n = {total['databases', 'identified']:,}):", *_lines(identified)]
     top = _box(axes, 10, 14, 50, found)
-    second = _box(axes, 10, 36, 50, [f"Duplicates removed (n = {total['databases', 'duplicates_removed']:,})"])
+    second = _box(
+        axes, 10, 36, 50, [f"Duplicates removed (n = {total['databases', 'duplicates_removed']:,})"]
+    )
     third = _box(axes, 10, 52, 50, [f"Records screened (n = {total['databases', 'screened']:,})"])
-    _box(axes, 10, 68, 50, [f"Records of included studies (n = {total['databases', 'matched']:,})",
-                            f"Not among them (n = {total['databases', 'not_matched']:,})"])
+    _box(
+        axes,
+        10,
+        68,
+        50,
+        [
+            f"Records of included studies (n = {total['databases', 'matched']:,})",
+            f"Not among them (n = {total['databases', 'not_matched']:,})",
+        ],
+    )
     for start, end in ((top, 36), (second, 52), (third, 68)):
         _arrow(axes, (35, start), (35, end))  # fmt: skip
 
 
 def _draw_other(axes, counts, total, reasons):
     left, right, width = 66, 124, 52
-    identified = [f"Records identified (n = {total['other', 'identified']:,}):", *_lines(counts["other", "identified"])]
-    removed = [f"Records removed before screening (n = {total['other', 'duplicates_removed']:,}):", *_lines(counts["other", "duplicates_removed"])]
+    identified = [
+        f"Records identified (n = {total['other', 'identified']:,}):",
+        *_lines(counts["other", "identified"]),
+    ]
+    removed = [
+        f"Records removed before screening (n = {total['other', 'duplicates_removed']:,}):",
+        *_lines(counts["other", "duplicates_removed"]),
+    ]
     excluded = counts["other", "excluded"]
     listed = sorted(excluded, key=excluded.get, reverse=True)
-    why = [f"Reports excluded (n = {total['other', 'excluded']:,}):", *(f"{reasons[code]} (n = {int(excluded[code]):,})" for code in listed)]
+    why = [
+        f"Reports excluded (n = {total['other', 'excluded']:,}):",
+        *(f"{reasons[code]} (n = {int(excluded[code]):,})" for code in listed),
+    ]
     included = _lines(counts["included", "studies"] | counts["included", "reports"])
     first = _box(axes, left, 14, width, identified)
     _box(axes, right, 14, width, removed)
-    sought = _box(axes, left, 52, width, [f"Reports sought for retrieval (n = {total['other', 'sought']:,})"])
-    _box(axes, right, 52, width, [f"Reports not retrieved (n = {total['other', 'not_retrieved']:,})"])
-    assessed = _box(axes, left, 74, width, [f"Reports assessed for eligibility (n = {total['other', 'assessed']:,})"])
+    sought = _box(
+        axes, left, 52, width, [f"Reports sought for retrieval (n = {total['other', 'sought']:,})"]
+    )
+    _box(
+        axes, right, 52, width, [f"Reports not retrieved (n = {total['other', 'not_retrieved']:,})"]
+    )
+    assessed = _box(
+        axes,
+        left,
+        74,
+        width,
+        [f"Reports assessed for eligibility (n = {total['other', 'assessed']:,})"],
+    )
     _box(axes, right, 70, width, why)
     _box(axes, left, 107, 110, included)
     for start, end in ((first, 52), (sought, 74), (assessed, 107)):
@@ -81,7 +126,11 @@ def _band(axes, x, y, width, text):
 def _box(axes, x, y, width, lines, color="black"):
     """A box as high as its wrapped lines; returns its lower edge."""
     whole = [re.sub(r" (?==|\d+\))", "\N{NO-BREAK SPACE}", line) for line in lines]
-    wrapped = [part for line in whole for part in textwrap.wrap(line, int(width * 0.78), subsequent_indent="   ")]
+    wrapped = [
+        part
+        for line in whole
+        for part in textwrap.wrap(line, int(width * 0.78), subsequent_indent="   ")
+    ]
     height = LINE * len(wrapped) + 2.6
     axes.add_patch(Rectangle((x, y), width, height, facecolor="white", edgecolor=color, lw=0.7))
     for i, line in enumerate(wrapped):
@@ -101,10 +150,23 @@ def draw_agreement(agreement: pd.DataFrame, names: dict[str, str]):
     for offset, name, color, marker in ((0.16, "ac1", BLUE, "o"), (-0.16, "kappa", VERMILION, "D")):
         low, high = rows[f"{name}_low"].clip(lower=0), rows[f"{name}_high"].clip(upper=1)
         axes.hlines(height + offset, low, high, color=color, lw=1)
-        axes.plot(rows[name], height + offset, marker, color=color, ms=3.4, label={"ac1": "Gwet's AC1", "kappa": "Cohen's kappa"}[name])
-    axes.set_yticks(height, [f"{names.get(c, c)} ({n:,})" for c, n in zip(rows.column, rows.n, strict=True)])
-    axes.set(xlim=(0, 1.02), xlabel="Agreement beyond chance (95% interval)", ylim=(-0.6, len(rows) - 0.4))
+        axes.plot(
+            rows[name],
+            height + offset,
+            marker,
+            color=color,
+            ms=3.4,
+            label={"ac1": "Gwet's AC1", "kappa": "Cohen's kappa"}[name],
+        )
+    axes.set_yticks(
+        height, [f"{names.get(c, c)} ({n:,})" for c, n in zip(rows.column, rows.n, strict=True)]
+    )
+    axes.set(
+        xlim=(0, 1.02),
+        xlabel="Agreement beyond chance (95% interval)",
+        ylim=(-0.6, len(rows) - 0.4),
+    )
     axes.grid(axis="x", color=PALE, lw=0.5)
     axes.set_axisbelow(True)
     axes.legend(loc="lower center", bbox_to_anchor=(0.35, 1.0), ncols=2, handletextpad=0.2)
-    return figure  # fmt: skip
+    return figure
