@@ -179,7 +179,7 @@ def cohen_kappa(a, b) -> tuple[float, float, float]:
     if len(table) < 2:
         return (np.nan,) * 3
     result = cohens_kappa(table)
-    return result.kappa, result.kappa_low, result.kappa_upp
+    return result.kappa, result.kappa_low, min(result.kappa_upp, 1.0)
 
 
 def gwet_ac1(a, b) -> tuple[float, float, float]:
