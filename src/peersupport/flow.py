@@ -64,7 +64,7 @@ def match_studies(records: pd.DataFrame, studies: pd.DataFrame) -> pd.Series:
 
 def _study_with(wanted, key, study):
     known = key.fillna("").ne("")
-    return wanted.map(dict(zip(key[known], study[known], strict=True)))
+    return wanted.map(dict(zip(key[known], study[known], strict=True))).astype(object)
 
 
 def _match(records, studies):
