@@ -19,12 +19,24 @@ assumed_icc = 0.05
 within_trial_correlation = 0.6
 minimum_trials = 3
 time_points = ["post", "follow_up"]
+figures_used = ["means", "change", "events", "printed", "p"]
 
 # %%
 import pandas as pd
 from IPython.display import Markdown, display
 
-from peersupport import audit, clean, effects, flow, provenance, reconcile, search, selection, sheets, validation
+from peersupport import (
+    audit,
+    clean,
+    effects,
+    flow,
+    provenance,
+    reconcile,
+    search,
+    selection,
+    sheets,
+    validation,
+)
 from peersupport.display import readable
 from peersupport.figures import extraction as draw
 from peersupport.figures import style
@@ -66,7 +78,9 @@ Markdown(
 cells = clean.decisions(raw)
 agreement = reconcile.agreement(cells)
 sheets.write_table(agreement, "agreement.csv")
-coded = agreement[agreement.kappa.notna() & (agreement.sheet.ne("themes") | agreement.column.eq("all themes"))]
+coded = agreement[
+    agreement.kappa.notna() & (agreement.sheet.ne("themes") | agreement.column.eq("all themes"))
+]
 names = {column: column.replace("_", " ").capitalize() for column in coded.column} | {
     "p_operator": "Sign of p", "condition_arm2": "Comparator", "judgement": "Risk-of-bias judgement",
     "positive_favours": "Meaning of the sign", "favours": "Source's conclusion",
@@ -135,8 +149,12 @@ Markdown(
 
 # %%
 clusters = clean.as_numbers(raw["clusters"], book["sheets"]["clusters"])
-converted, exclusions = effects.effect_sizes(tables["outcomes"], tables["studies"], clusters, assumed_icc)
-routes = converted.groupby(["family", "method", "conversion"]).agg(rows=("row_id", "size"), trials=("trial", "nunique"))
+converted, exclusions = effects.effect_sizes(
+    tables["outcomes"], tables["studies"], clusters, assumed_icc
+)
+routes = converted.groupby(["family", "method", "conversion"]).agg(
+    rows=("row_id", "size"), trials=("trial", "nunique")
+)
 display(readable(routes.reset_index()))
 display(readable(exclusions.groupby(["reason", "detail"]).size().rename("rows").reset_index()))
 Markdown(
@@ -148,15 +166,17 @@ Markdown(
 # %% [markdown]
 # ## Which effects enter the main analysis
 #
-# One figure per trial, outcome domain and instrument, by a rule written before the results were seen: the end of the
-# intervention before follow-up; means before change scores, events, printed effects and p; of one instrument met twice
-# the better route. Companion reports count as one trial. Different instruments of one domain both stay and are combined
-# within the trial when the domain is pooled.
+# One figure per trial, outcome domain and instrument, by a written rule: the end of the intervention before follow-up;
+# means before change scores, events, printed effects and p; of one instrument met twice the better route, and rather a
+# row without a flag. Companion reports count as one trial. Different instruments of one domain both stay and are
+# combined within the trial when the domain is pooled. Notebook 06 asks what other rules would have given.
 
 # %%
-chosen = selection.select(converted, book["instruments"], time_points)
+chosen = selection.select(converted, book["instruments"], time_points, figures_used)
 chosen = chosen.merge(tables["studies"][["study", "year"]], on="study", how="left")
-left = chosen.loc[~chosen.selected, ["row_id", "study", "outcome_domain", "instrument", "time_weeks", "selection"]]
+left = chosen.loc[
+    ~chosen.selected, ["row_id", "study", "outcome_domain", "instrument", "time_weeks", "selection"]
+]
 display(readable(left, 0))
 per_domain = chosen[chosen.selected].groupby(["family", "outcome_domain"]).trial.nunique()
 Markdown(
@@ -185,13 +205,17 @@ Markdown(
 
 # %%
 uncorrected = clean.tidy(raw | {"corrections": raw["corrections"].iloc[:0]}, cells, book)
-as_printed, _ = effects.effect_sizes(uncorrected["outcomes"], uncorrected["studies"], clusters, assumed_icc)
-as_printed = selection.select(as_printed, book["instruments"], time_points)
+as_printed, _ = effects.effect_sizes(
+    uncorrected["outcomes"], uncorrected["studies"], clusters, assumed_icc
+)
+as_printed = selection.select(as_printed, book["instruments"], time_points, figures_used)
 variants = {
     "main analysis": chosen,
     "sign as the database prints it": audit.as_the_database_prints(chosen),
     "rows in conflict left out": audit.without_conflicts(chosen),
-    "implausibly large effects used too": chosen.assign(selected=chosen.selected | chosen.row_id.isin(implausible.row_id)),
+    "implausibly large effects used too": chosen.assign(
+        selected=chosen.selected | chosen.row_id.isin(implausible.row_id)
+    ),
     "without corrections": as_printed,
 }
 moved = audit.compare(variants, minimum_trials, within_trial_correlation)
@@ -265,4 +289,6 @@ sheets.write_table(exclusions, "exclusions.csv")
 sheets.write_table(clean.as_numbers(raw["reviews"], book["sheets"]["reviews"]), "reviews.csv")
 sheets.write_table(raw["claims"], "claims.csv")
 handed_on = len(chosen) + len(exclusions)
-Markdown(f"{len(chosen)} effects and {len(exclusions)} exclusions make {handed_on} of {len(tables['outcomes'])} rows.")
+Markdown(
+    f"{len(chosen)} effects and {len(exclusions)} exclusions make {handed_on} of {len(tables['outcomes'])} rows."
+)

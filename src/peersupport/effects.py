@@ -166,10 +166,10 @@ def _log_ratio(rows):
 
 @dataclass(frozen=True)
 class Route:
-    """One way to an effect: `tier` orders routes (lower is better) when a trial offers several."""
+    """One way to an effect; `figures` says what kind of figures it starts from."""
 
     family: str
-    tier: int
+    figures: str
     direction: str
     compute: Callable
     conversion: str
@@ -177,17 +177,17 @@ class Route:
 
 MEANS, PRINTED, CONCLUSION = "figures and higher_is_better", "positive_favours", "favours"
 ROUTES = {
-    "means": Route("smd", 1, MEANS, from_means, "g = J (mean1 - mean2) / pooled SD"),
-    "change": Route("smd", 2, MEANS, from_means, "g = J (change1 - change2) / pooled SD of change"),
-    "events_or": Route("smd", 3, MEANS, from_events_to_g, "g = log OR sqrt(3)/pi, from counts"),
-    "events_rr": Route("log_rr", 3, MEANS, from_events_to_log_rr, "log RR from counts"),
-    "mean_difference": Route("smd", 4, PRINTED, from_mean_difference, "t = MD / SE; g = J t sqrt(1/n1 + 1/n2)"),
-    "standardised": Route("smd", 4, PRINTED, from_standardised, "as printed (d times J)"),
-    "odds_ratio": Route("smd", 4, PRINTED, from_ratio_to_g, "g = log OR sqrt(3)/pi, OR printed with CI"),
-    "odds_ratio_rr": Route("log_rr", 4, PRINTED, from_odds_ratio_to_log_rr, "log RR = log OR / 2"),
-    "risk_ratio": Route("log_rr", 4, PRINTED, from_risk_ratio, "log of the printed RR"),
-    "hazard_ratio": Route("log_rr", 4, PRINTED, from_hazard_ratio, "RR = (1 - 0.5^sqrt(HR)) / (1 - 0.5^sqrt(1/HR))"),
-    "p_value": Route("smd", 5, CONCLUSION, from_p_value, "t from p; g = J t sqrt(1/n1 + 1/n2)"),
+    "means": Route("smd", "means", MEANS, from_means, "g = J (mean1 - mean2) / pooled SD"),
+    "change": Route("smd", "change", MEANS, from_means, "g = J (change1 - change2) / pooled SD of change"),
+    "events_or": Route("smd", "events", MEANS, from_events_to_g, "g = log OR sqrt(3)/pi, from counts"),
+    "events_rr": Route("log_rr", "events", MEANS, from_events_to_log_rr, "log RR from counts"),
+    "mean_difference": Route("smd", "printed", PRINTED, from_mean_difference, "t = MD / SE; g = J t sqrt(1/n1 + 1/n2)"),
+    "standardised": Route("smd", "printed", PRINTED, from_standardised, "as printed (d times J)"),
+    "odds_ratio": Route("smd", "printed", PRINTED, from_ratio_to_g, "g = log OR sqrt(3)/pi, OR printed with CI"),
+    "odds_ratio_rr": Route("log_rr", "printed", PRINTED, from_odds_ratio_to_log_rr, "log RR = log OR / 2"),
+    "risk_ratio": Route("log_rr", "printed", PRINTED, from_risk_ratio, "log of the printed RR"),
+    "hazard_ratio": Route("log_rr", "printed", PRINTED, from_hazard_ratio, "RR = (1 - 0.5^sqrt(HR)) / (1 - 0.5^sqrt(1/HR))"),
+    "p_value": Route("smd", "p", CONCLUSION, from_p_value, "t from p; g = J t sqrt(1/n1 + 1/n2)"),
 }  # fmt: skip
 
 REASONS = {

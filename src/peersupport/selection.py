@@ -40,18 +40,22 @@ def name_instrument(text: str, aliases: dict[str, list[str]]) -> tuple[str, str]
 
 
 def select(
-    effects: pd.DataFrame, aliases: dict[str, list[str]], time_points=("post", "follow_up")
+    effects: pd.DataFrame,
+    aliases: dict[str, list[str]],
+    time_points=("post", "follow_up"),
+    figures=("means", "change", "events", "printed", "p"),
 ) -> pd.DataFrame:
     """Add `selected` (bool) and `selection` (why not, naming the row used instead; "" when selected).
 
-    time_points: in order of preference; a time point that is not listed is never selected.
+    time_points, figures: in order of preference; rows of one that is not listed are never selected.
     """
     named = [name_instrument(x, aliases) for x in effects.instrument]
+    kinds = effects.method.map({name: route.figures for name, route in ROUTES.items()})
     rows = effects.assign(
         scale=[name for name, _ in named],
         part=[part for _, part in named],
-        tier=effects.method.map({name: route.tier for name, route in ROUTES.items()}),
         moment=effects.time_point.map({point: i for i, point in enumerate(time_points)}),
+        rank=kinds.map({kind: i for i, kind in enumerate(figures)}),
     )
     why = pd.concat([_choose(unit) for _, unit in rows.groupby(UNIT)]).reindex(effects.index)
     return effects.assign(selected=why.eq(""), selection=why)
@@ -59,10 +63,12 @@ def select(
 
 def _choose(unit: pd.DataFrame) -> pd.Series:
     why = pd.Series("", unit.index)
-    left = unit[unit.moment.notna()]
-    why[unit.index.difference(left.index)] = "time point not part of this analysis"
+    left = unit[unit.moment.notna() & unit["rank"].notna()]
+    why[unit.index.difference(left.index)] = (
+        "time point or kind of figure not part of this analysis"
+    )
     left = _keep_lowest(left, "moment", "a figure at {time_point} is used", why)
-    left = _keep_lowest(left, "tier", "a figure by a better route ({method}) is used", why)
+    left = _keep_lowest(left, "rank", "a figure by a better route ({method}) is used", why)
     for _, scale in left.groupby("scale"):
         _keep_one_per_part(scale, why)
     return why
