@@ -53,7 +53,8 @@ here = "01_clean_extraction"
 # %%
 book = sheets.codebook()
 raw, file_problems = sheets.read_raw()
-problems = validation.validate(raw, file_problems, book)
+exports, export_problems = search.read_exports(sheets.read_search_exports())
+problems = validation.validate(raw, file_problems + export_problems, book)
 validation.stop_on_errors(problems)
 sheets.write_table(problems, "validation.csv")
 display(readable(problems.groupby(["severity", "rule"]).size().rename("cells").reset_index()))
@@ -246,14 +247,14 @@ for row_id in ["D0060", "O0093", "O0271", "O0336", "O0394"]:
 #
 # The boxes of the PRISMA 2020 diagram are sums over the rows of the screening log. The search was of stored public web
 # pages, so it fills the column for other methods; exports of database searches laid into `data/raw/search/` would be
-# read, deduplicated and counted in the other column.
+# read, deduplicated (each merge is a row of `search_records.csv`) and counted in the other column.
 
 # %%
-exports, export_problems = search.read_exports(sheets.read_search_exports())
 exports = search.match(search.deduplicate(exports), raw["coder_a/studies"])
 log = flow.classify(raw["records"], raw["coder_a/studies"])
 boxes = flow.prisma(log, tables["studies"], exports)
 sheets.write_table(boxes, "tables/prisma.csv")
+sheets.write_table(exports, "tables/search_records.csv")
 figure = draw.draw_prisma(boxes, sheets.labels("reason"))
 count = boxes.set_index("detail").n
 sheets.write_figure(

@@ -20,20 +20,25 @@ def normal_doi(doi: pd.Series) -> pd.Series:
     return doi.str.lower().str.replace(r"^(https?://(dx\.)?doi\.org/|doi:\s*)", "", regex=True)
 
 
+def first_alike(keys: list[pd.Series]) -> pd.Series:
+    """For each record the index of the first that it is linked to by any key, directly or through others; "" links none."""
+    first = keys[0].index.to_series()
+    before = None
+    while not first.equals(before):
+        before = first.copy()
+        for key in keys:
+            named = key.ne("")
+            first[named] = first[named].groupby(key[named]).transform("min")
+    return first
+
+
 def duplicates_of(records: pd.DataFrame) -> pd.Series:
     """For each record the index of the record it repeats, NaN for the one that is kept.
 
     Records are the same report where DOI or normalised title agree, directly or through a third record. An included
     record is kept before an excluded one, an earlier before a later.
     """
-    group = pd.Series(np.arange(len(records)), records.index)
-    keys = [normal_doi(records.doi), normal_title(records.title)]
-    before = None
-    while not group.equals(before):
-        before = group.copy()
-        for key in keys:
-            named = key.ne("")
-            group[named] = group[named].groupby(key[named]).transform("min")
+    group = first_alike([normal_doi(records.doi), normal_title(records.title)])
     order = records.assign(group=group, late=records.decision.ne("include")).sort_values(
         "late", kind="stable"
     )

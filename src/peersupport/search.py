@@ -23,7 +23,7 @@ from bibtexparser.middlewares.names import (
     split_multiple_persons_names,
 )
 
-from peersupport.flow import match_studies, normal_doi, normal_title
+from peersupport.flow import first_alike, match_studies, normal_doi, normal_title
 from peersupport.intake import problem
 
 COLUMNS = ["file", "database", "title", "first_author", "year", "doi", "pmid"]
@@ -65,7 +65,7 @@ def deduplicate(records: pd.DataFrame) -> pd.DataFrame:
     kept, or, where a third record links the two, with that one; "" for records kept.
     """
     keys = _identities(records)
-    kept = _first_of_group(records.index, list(keys.values()))
+    kept = first_alike(list(keys.values()))
     direct = [key.ne("") & key.eq(key[kept].array) for key in keys.values()]
     through_third = [key.ne("") & key.duplicated(keep=False) for key in keys.values()]
     duplicate = kept.ne(records.index)
@@ -326,18 +326,6 @@ def _identities(records):
         "pmid": records.pmid,
         "title, year and first author": together,
     }
-
-
-def _first_of_group(index, keys):
-    """For each record the first one that it is linked to by any of the keys, directly or through others."""
-    first = pd.Series(index, index)
-    before = None
-    while not first.equals(before):
-        before = first.copy()
-        for key in keys:
-            named = key.ne("")
-            first[named] = first[named].groupby(key[named]).transform("min")
-    return first
 
 
 def _folded(text):
