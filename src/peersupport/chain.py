@@ -1,12 +1,11 @@
 """Runs the numbered notebooks in order, and checks that what is stored is what they give today.
 
-Run from the project's folder: python -m peersupport.chain run [--from NN] | check
+Run from the project's folder: python -m peersupport.chain run [--from NN] | verify | check [--all]
 """
 
 import argparse
 import ast
 import fcntl
-import filecmp
 import hashlib
 import os
 import shutil
@@ -14,6 +13,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import jupytext
@@ -21,13 +21,42 @@ import nbformat
 import papermill
 import yaml
 
-OUTPUT_FOLDERS = ("data/processed", "figures")
+from peersupport import comparison
+from peersupport.outputs import (
+    MANIFEST,
+    OUTPUT_FOLDERS,
+    changed,
+    forget,
+    manifest_problems,
+    manifest_row,
+    origins,
+    output_stamps,
+    publish,
+    read_manifest,
+    remove_outputs_except,
+    write_manifest,
+)
+
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
 }
 QUIET_KERNEL = "--IPKernelApp.log_level=50"
 MACHINE_TRACES = (".chain/", "site-packages", "ipykernel_")
+ELSEWHERE = {  # another person's machine, as far as its environment can say it
+    "PYTHONHASHSEED": "4711",
+    "TZ": "Asia/Kathmandu",
+    "LANG": "tr_TR.UTF-8",
+    "LC_ALL": "C",
+    "USER": "somebody",
+    "LOGNAME": "somebody",
+    "HOSTNAME": "elsewhere",
+    "OMP_NUM_THREADS": "2",
+    "OPENBLAS_NUM_THREADS": "2",
+}
+
+
+KEPT = "The outputs of the notebooks that had ended are kept, the others are as before."
 
 
 class Problem(Exception):
@@ -36,6 +65,10 @@ class Problem(Exception):
 
 def numbered_notebooks(root):
     return sorted((root / "notebooks").glob("[0-9][0-9]_*.py"))
+
+
+def executed_notebooks(root):
+    return sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
 def from_number(scripts, start):
@@ -134,19 +167,88 @@ def run(root, start=None):
         raise Problem("There is no notebook to run: notebooks/ holds no file such as 01_name.py.")
     chosen = from_number(scripts, start) if start else scripts
     refuse_unsaved_edits(chosen)
-    scratch = fresh_copy(root, ".chain/run", keep_outputs=bool(start))
+    before = rows = read_manifest(root)
+    sources = expected_origins(root, rows, chosen[0].stem)
+    scratch = fresh_copy(root, "run", keep_outputs=bool(start))
+    forget(scratch, {script.stem for script in chosen}, rows)
     summary = []
     for script in chosen:
-        began, before = time.monotonic(), output_stamps(scratch)
-        execute(scratch / "notebooks" / script.name)
-        written = changed(before, output_stamps(scratch))
-        for path in [*written, f"notebooks/{script.stem}.ipynb"]:
+        began = time.monotonic()
+        written = run_one(scratch, script.stem, sources)
+        rows = {path: row for path, row in rows.items() if row["notebook"] != script.stem} | written
+        write_manifest(scratch, rows)
+        for path in [*written, MANIFEST]:
             publish(scratch, root, path)
-        summary.append((script.stem, time.monotonic() - began, len(written) + 1))
-    if not start:
-        remove_outputs_except(root, output_stamps(scratch))
+        summary.append((script.stem, time.monotonic() - began, len(written)))
+    if start:
+        kept = output_stamps(root).keys() - (before.keys() - rows.keys())
+    else:
+        kept = rows = {path: row for path, row in rows.items() if row["notebook"] in sources}
+        write_manifest(scratch, rows)
+        publish(scratch, root, MANIFEST)
+    remove_outputs_except(root, kept)
     shutil.rmtree(scratch)
     print_summary(summary)
+
+
+def run_one(scratch, stem, sources):
+    """Runs one notebook in the scratch copy; the rows of the manifest for what it wrote."""
+    before = output_stamps(scratch)
+    execute(scratch / f"notebooks/{stem}.py")
+    written = [*changed(before, output_stamps(scratch)), f"notebooks/{stem}.ipynb"]
+    return {path: manifest_row(scratch, path, stem, sources[stem]) for path in written}
+
+
+def expected_origins(root, rows=None, start=""):
+    """What each notebook's outputs come from; those before `start` as the rows of the manifest say."""
+    recorded = {row["notebook"]: row for row in (rows or {}).values()}
+    found, earlier = {}, {}
+    for script in numbered_notebooks(root):
+        if script.stem < start:
+            earlier = recorded.get(script.stem, {})
+        else:
+            earlier = origins(root, script, used_parameters(root, jupytext.read(script)), earlier)
+        found[script.stem] = earlier
+    return found
+
+
+def used_parameters(root, notebook):
+    """The settings of parameters.yml that the notebook declares."""
+    settings = yaml.safe_load((root / "parameters.yml").read_text("utf-8")) or {}
+    return {name: settings[name] for name in declared_parameters(notebook) if name in settings}
+
+
+def verify(root):
+    """True where each stored output is, byte for byte, what comes out of data/raw/ once more."""
+    scratch = fresh_copy(root, "verify", keep_outputs=False)
+    try:
+        run_all(scratch, expected_origins(root))
+    except Problem as problem:
+        print(problem, file=sys.stderr)
+    paths = everything_written(scratch) | everything_written(root)
+    results = comparison.compare(scratch, root, paths)
+    for status, path, detail in results:
+        print(f"{status:<11} {path}" + (f"\n{'':<11} {detail}" if detail else ""))
+    reproduced = all(status == comparison.REPRODUCED for status, _, _ in results)
+    if reproduced:
+        shutil.rmtree(scratch)
+    else:
+        print(f"What came out now is in {scratch.relative_to(root)}/.")
+    print(comparison.summary(results))
+    return reproduced
+
+
+def run_all(scratch, sources):
+    rows = {}
+    for stem in sources:
+        rows |= run_one(scratch, stem, sources)
+    write_manifest(scratch, rows)
+
+
+def everything_written(root):
+    notebooks = {path.relative_to(root).as_posix() for path in executed_notebooks(root)}
+    manifest = {MANIFEST} if (root / MANIFEST).is_file() else set()
+    return output_stamps(root).keys() | notebooks | manifest
 
 
 def refuse_unsaved_edits(scripts):
@@ -160,10 +262,16 @@ def refuse_unsaved_edits(scripts):
                 )
 
 
-def fresh_copy(root, name, keep_outputs, notebooks="*.py"):
+def scratch_folder(root, task):
+    """Another one for each process: a kernel that outlives a killed run finds its own, not the next run's."""
+    return root / f".chain/{task}-{os.getpid()}"
+
+
+def fresh_copy(root, task, keep_outputs, notebooks="*.py"):
     """The project's inputs in an ignored folder, so that nothing half-made reaches the project."""
-    scratch = root / name
-    shutil.rmtree(scratch, ignore_errors=True)
+    for old in (root / ".chain").glob(f"{task}-*"):
+        shutil.rmtree(old, ignore_errors=True)
+    scratch = scratch_folder(root, task)
     for folder in ("data", "figures"):
         if (root / folder).exists():
             shutil.copytree(root / folder, scratch / folder)
@@ -183,14 +291,12 @@ def execute(script):
     pair = script.with_suffix(".ipynb")
     notebook = jupytext.read(script)
     notebook.metadata = nbformat.from_dict(METADATA)
-    settings = yaml.safe_load((script.parents[1] / "parameters.yml").read_text("utf-8"))
-    declared = declared_parameters(notebook)
     nbformat.write(notebook, pair)
     try:
         executed = papermill.execute_notebook(
             pair,
             pair,
-            parameters={name: settings[name] for name in declared if name in settings},
+            parameters=used_parameters(script.parents[1], notebook),
             progress_bar={"desc": script.stem, "file": sys.stdout},
             cwd=script.parent,
             extra_arguments=[QUIET_KERNEL],
@@ -201,48 +307,25 @@ def execute(script):
 
 
 def failure(stem, notebook, pair, error):
-    number, source = failed_cell(notebook, nbformat.read(pair, as_version=4))
+    number, source = failed_cell(pair)
     name = getattr(error, "ename", type(error).__name__)
     message = str(getattr(error, "evalue", error)).strip()
-    return f"notebook: {stem}\ncell:     {number}, {first_line(source)}\nerror:    {name}: {message}"
+    return (
+        f"notebook: {stem}\ncell:     {number}, {first_line(source)}\nerror:    {name}: {message}"
+    )
 
 
-def failed_cell(notebook, executed):
+def failed_cell(pair):
     """Its number among the code cells of the text, and its source."""
+    try:
+        executed = nbformat.read(pair, as_version=4)
+    except Exception:  # cut short, as on a full disk
+        return "none", "the notebook could not be stored"
     cells = [c for c in code_cells(executed) if not is_tagged(c, "injected-parameters")]
     for number, cell in enumerate(cells, start=1):
         if cell.metadata.get("papermill", {}).get("status") in ("failed", "running"):
             return number, cell.source
     return "none", "the notebook did not start"
-
-
-def output_stamps(root):
-    files = [p for folder in OUTPUT_FOLDERS for p in (root / folder).rglob("*") if p.is_file()]
-    visible = [p for p in files if not p.name.startswith(".")]
-    return {p.relative_to(root).as_posix(): stamp(p.stat()) for p in sorted(visible)}
-
-
-def stamp(status):
-    return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def changed(before, after):
-    return [path for path, now in after.items() if before.get(path) != now]
-
-
-def publish(scratch, root, path):
-    """In one step per file: a reader finds the old file or the new one."""
-    part, target = scratch / "part", root / path
-    shutil.copyfile(scratch / path, part)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(part, target)
-
-
-def remove_outputs_except(root, kept):
-    for path in output_stamps(root):
-        if path not in kept:
-            (root / path).unlink()
-            print(f"removed {path}, which no notebook writes any more")
 
 
 def print_summary(summary):
@@ -251,33 +334,46 @@ def print_summary(summary):
         print(f"{name:<32} {seconds:6.1f} s {files:4d} files")
 
 
-def check(root):
+def check(root, everything=False):
     """Every step runs, whatever the others say; the last lines name each with its result."""
     steps = {
         "ruff": check_style,
         "pairs": check_pairs,
+        "manifest": check_manifest,
         "tests": check_tests,
         "nbval": check_notebooks,
         "outputs": check_outputs,
     }
+    if everything:
+        steps |= {path.stem: partial(check_sweep, path) for path in sweeps(root)}
     passed = {}
     for name, step in steps.items():
         print(f"== {name}", flush=True)
         passed[name] = step(root)
     print()
     for name, good in passed.items():
-        print(f"{name:<8} {'passed' if good else 'FAILED'}")
+        print(f"{name:<12} {'passed' if good else 'FAILED'}")
     return all(passed.values())
 
 
-def succeeds(root, *command):
-    return subprocess.run([sys.executable, "-m", *command], cwd=root).returncode == 0
+def sweeps(root):
+    return sorted((root / "sweeps").glob("[a-z]*.py"))
+
+
+def check_sweep(path, root):
+    return subprocess.run([sys.executable, path], cwd=root).returncode == 0
+
+
+def succeeds(root, *command, **environment):
+    command = [sys.executable, "-m", *command]
+    return subprocess.run(command, cwd=root, env=os.environ | environment).returncode == 0
 
 
 def none_of(problems):
-    for problem in problems:
+    found = list(problems)
+    for problem in found:
         print(problem)
-    return not problems
+    return not found
 
 
 def check_style(root):
@@ -288,32 +384,31 @@ def check_tests(root):
     return succeeds(root, "pytest", "tests")
 
 
+def check_manifest(root):
+    return none_of(manifest_problems(root, expected_origins(root)))
+
+
 def check_notebooks(root):
-    scratch = fresh_copy(root, ".chain/check", keep_outputs=False, notebooks="[0-9]*.ipynb")
+    """In another environment than run's: what it gives must be the same to the byte."""
+    scratch = fresh_copy(root, "check", keep_outputs=False, notebooks="[0-9]*.ipynb")
+    home = scratch / "home"
+    home.mkdir()
     options = ("-p", "no:cacheprovider", "--nbval", "--nbval-current-env", "notebooks")
-    return succeeds(scratch, "pytest", *options)
+    return succeeds(scratch, "pytest", *options, HOME=str(home), **ELSEWHERE)
 
 
 def check_outputs(root):
-    return none_of(output_differences(root / ".chain/check", root))
-
-
-def output_differences(fresh, stored):
-    """One sentence for each stored output that is not, byte for byte, what the notebooks wrote."""
-    new, old = output_stamps(fresh), output_stamps(stored)
-    problems = [f"{path} is stored, but no notebook writes it." for path in old.keys() - new.keys()]
-    problems += [f"{path} is written by a notebook, but not stored." for path in new.keys() - old]
-    for path in new.keys() & old.keys():
-        if not filecmp.cmp(fresh / path, stored / path, shallow=False):
-            problems.append(f"{path} is not what the notebooks write today.")
-    return sorted(problems)
+    fresh = scratch_folder(root, "check")
+    paths = output_stamps(fresh).keys() | output_stamps(root).keys()
+    results = comparison.compare(fresh, root, paths)
+    return none_of(f"{p} {s}: {d}" for s, p, d in results if s != comparison.REPRODUCED)
 
 
 def check_pairs(root):
     settings = yaml.safe_load((root / "parameters.yml").read_text("utf-8"))
-    scripts, pairs = numbered_notebooks(root), (root / "notebooks").glob("[0-9][0-9]_*.ipynb")
-    names = {script.stem for script in scripts}
-    problems = [f"notebooks/{p.name} has no text pair." for p in pairs if p.stem not in names]
+    scripts = numbered_notebooks(root)
+    alone = {path.stem for path in executed_notebooks(root)} - {script.stem for script in scripts}
+    problems = [f"notebooks/{stem}.ipynb has no text pair." for stem in sorted(alone)]
     for script in scripts:
         problems += pair_problems(script) + parameter_problems(script, settings)
     return none_of(problems)
@@ -372,20 +467,27 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="peersupport.chain", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run").add_argument("--from", dest="start", metavar="NN")
-    commands.add_parser("check")
+    commands.add_parser("verify")
+    commands.add_parser("check").add_argument("--all", dest="everything", action="store_true")
     options = parser.parse_args(arguments)
     root = Path.cwd()
     try:
         with only_run(root):
+            if options.command == "verify":
+                return 0 if verify(root) else 1
             if options.command == "check":
-                return 0 if check(root) else 1
+                return 0 if check(root, options.everything) else 1
             run(root, options.start)
             return 0
     except Problem as problem:
         print(problem, file=sys.stderr)
         return 1
+    except OSError as error:
+        place = error.filename or "a file of this folder"
+        print(f"{error.strerror or error}: {place}. {KEPT}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
-        print("Interrupted; the outputs of the notebooks that had ended are kept.", file=sys.stderr)
+        print(f"Interrupted. {KEPT}", file=sys.stderr)
         return 130
 
 

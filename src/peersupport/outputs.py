@@ -1,0 +1,194 @@
+"""The files that the notebooks write: which there are, how they reach the project, and the manifest that lists them.
+
+data/processed/manifest.csv has one row per output: its notebook, its hash, and digests of the raw sheets, the code and
+the parameters that it came from. A digest covers the earlier notebooks too, as they were when they ran.
+"""
+
+import ast
+import csv
+import hashlib
+import io
+import os
+import shutil
+from pathlib import Path
+
+OUTPUT_FOLDERS = ("data/processed", "figures")
+MANIFEST = "data/processed/manifest.csv"
+FIGURE_INDEX = "figures/index.csv"
+ORIGINS = ("raw_sheets", "code", "parameters")
+COLUMNS = ("file", "sha256", "bytes", "notebook", *ORIGINS)
+PACKAGE = "peersupport"
+NOT_READ = (".md", "")  # documentation beside the sheets
+
+
+# ---------------------------------------------------------------- files
+
+
+def output_stamps(root):
+    """Path to what changes when a file is written again, for every output but the manifest."""
+    files = [p for folder in OUTPUT_FOLDERS for p in (root / folder).rglob("*") if p.is_file()]
+    paths = {p.relative_to(root).as_posix(): p for p in sorted(files) if not p.name.startswith(".")}
+    return {path: stamp(p.stat()) for path, p in paths.items() if path != MANIFEST}
+
+
+def stamp(status):
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def changed(before, after):
+    return [path for path, now in after.items() if before.get(path) != now]
+
+
+def publish(scratch, root, path):
+    """In one step per file: a reader finds the old file or the new one, even after a power cut."""
+    part, target = scratch / "part", root / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(scratch / path, part)
+    with open(part, "rb") as written:
+        os.fsync(written.fileno())
+    os.replace(part, target)
+
+
+def remove_outputs_except(root, kept):
+    for path in output_stamps(root):
+        if path not in kept:
+            (root / path).unlink()
+            print(f"removed {path}, which no notebook writes any more")
+
+
+def forget(scratch, notebooks, rows):
+    """Takes out what these notebooks wrote last time, so that what they write no more is not carried on."""
+    for path, row in rows.items():
+        if row["notebook"] in notebooks and path != FIGURE_INDEX:
+            (scratch / path).unlink(missing_ok=True)
+    index = scratch / FIGURE_INDEX
+    if index.is_file():
+        figures = list(csv.DictReader(index.read_text("utf-8").splitlines(keepends=True)))
+        kept = [figure for figure in figures if figure["notebook"] not in notebooks]
+        if figures:
+            index.write_bytes(as_csv(kept, list(figures[0])))
+
+
+def as_csv(rows, columns):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+# ---------------------------------------------------------------- manifest
+
+
+def digest(*parts):
+    """Of bytes or text, each with its length, so that moving a boundary is a change."""
+    found = hashlib.sha256()
+    for part in parts:
+        content = part.encode() if isinstance(part, str) else part
+        found.update(b"%d:" % len(content) + content)
+    return found.hexdigest()
+
+
+def read_manifest(root):
+    """Path to row; empty where no run has written a manifest yet."""
+    path = root / MANIFEST
+    if not path.is_file():
+        return {}
+    with open(path, encoding="utf-8", newline="") as lines:
+        return {row["file"]: row for row in csv.DictReader(lines) if set(COLUMNS) <= row.keys()}
+
+
+def write_manifest(root, rows):
+    (root / MANIFEST).parent.mkdir(parents=True, exist_ok=True)
+    (root / MANIFEST).write_bytes(as_csv([rows[path] for path in sorted(rows)], COLUMNS))
+
+
+def manifest_row(root, path, notebook, origins):
+    content = (root / path).read_bytes()
+    about = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    return {"file": path} | about | {"notebook": notebook} | origins
+
+
+def origins(root, script, parameters, earlier):
+    """What the outputs of a notebook come from, a digest each; earlier: the same of the notebook before it, or {}."""
+    now = {
+        "raw_sheets": digest_of_files(root, sheet_files(root)),
+        "code": digest_of_files(root, [script, *modules(root, script), root / "requirements.lock"]),
+        "parameters": digest(repr(sorted(parameters.items()))),
+    }
+    return {name: digest(now[name], earlier.get(name, ""))[:16] for name in ORIGINS}
+
+
+def digest_of_files(root, paths):
+    there = [path for path in paths if path.is_file()]
+    named = ((path.relative_to(root).as_posix(), path.read_bytes()) for path in sorted(there))
+    return digest(*(part for pair in named for part in pair))
+
+
+def sheet_files(root):
+    processed = root / "data/processed"
+    found = (p for p in (root / "data").rglob("*") if p.is_file() and processed not in p.parents)
+    return [p for p in found if p.suffix not in NOT_READ and not p.name.startswith((".", "~"))]
+
+
+def modules(root, script):
+    """The files of the package that a notebook imports, and those that they import."""
+    found, left = set(), [script]
+    while left:
+        for path in imported(root, left.pop()):
+            if path not in found:
+                found.add(path)
+                left.append(path)
+    return found
+
+
+def imported(root, script):
+    """The package's modules that one file names in an import; a name that is no module is passed over."""
+    names = set()
+    for node in ast.walk(ast.parse(script.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    for name in names:
+        if name.split(".")[0] == PACKAGE:
+            place = root / "src" / Path(*name.split("."))
+            yield from (p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file())
+
+
+def manifest_problems(root, expected):
+    """One sentence for each output that the manifest does not describe as it is, or whose origins have changed.
+
+    expected: the origins of each notebook as they would be recorded now.
+    """
+    listed = read_manifest(root)
+    stored = {path for path in output_stamps(root)}
+    stored |= {f"notebooks/{name}.ipynb" for name in expected}
+    stored = {path for path in stored if (root / path).is_file()}
+    if not listed:
+        return [f"{MANIFEST} is missing: ./run_all.sh writes it."] if stored else []
+    problems = [f"{path} is not in {MANIFEST}." for path in stored - listed.keys()]
+    problems += [f"{path} is in {MANIFEST}, but not there." for path in listed.keys() - stored]
+    for path in stored & listed.keys():
+        row = listed[path]
+        now = manifest_row(root, path, row["notebook"], {})
+        if (now["sha256"], str(now["bytes"])) != (row["sha256"], row["bytes"]):
+            problems.append(f"{path} is not the file that {MANIFEST} describes.")
+    return sorted(problems) + stale(listed, expected)
+
+
+def stale(listed, expected):
+    problems = []
+    for notebook in sorted({row["notebook"] for row in listed.values()}):
+        row = next(row for row in listed.values() if row["notebook"] == notebook)
+        if notebook not in expected:
+            problems.append(f"{MANIFEST} lists outputs of {notebook}, which is no notebook here.")
+            continue
+        older = [name for name in ORIGINS if row[name] != expected[notebook][name]]
+        if older:
+            what = " and ".join(name.replace("_", " ") for name in older)
+            problems.append(
+                f"The outputs of {notebook} are older than the {what} that they come from: "
+                f"./run_all.sh --from {notebook[:2]}"
+            )
+    return problems
