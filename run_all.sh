@@ -8,20 +8,21 @@ help() {
     cat <<'TEXT'
 Usage: ./run_all.sh [option]
 
-  (none)      run the numbered notebooks in order, from data/raw/ to
-              data/processed/ and figures/, and store their outputs
-  --from NN   the same, starting at notebook NN on the tables stored now
-  --check     style, pairs of .py and .ipynb, tests, and the stored outputs
-              against a fresh run of every notebook; changes nothing
-  --lab       open JupyterLab in the environment of the notebooks
-  --help      this text
+  (none)       run the numbered notebooks in order, from data/raw/ to
+               data/processed/ and figures/, and store their outputs
+  --from NN    the same, starting at notebook NN on the tables stored now
+  --verify     run everything beside the project and say of each stored table,
+               figure and notebook whether it was reproduced, byte for byte
+  --check      style, pairs of .py and .ipynb, manifest, tests, and the stored
+               outputs against a fresh run of every notebook; changes nothing
+  --check-all  the same, and the long sweeps, which renew docs/sweeps/
+  --lab        open JupyterLab in the environment of the notebooks
+  --help       this text
 
 Needs Python 3.11 with pip, or uv, or an active conda environment made from
-environment.yml. The first run installs requirements.lock into .venv/;
-later runs reuse it. Settings of the analysis: parameters.yml.
-
-After a change of the dependencies in pyproject.toml, its first lines say how
-to refresh the lock.
+environment.yml. The first run installs requirements.lock into .venv/; later
+runs reuse it. Settings of the analysis: parameters.yml. How to refresh the
+lock after a change of dependencies: first lines of pyproject.toml.
 TEXT
 }
 
@@ -125,12 +126,21 @@ use_venv() {
     exec 9>&-
 }
 
+# Newer processors round the last digit otherwise; what every x86-64 processor since 2009 can do is the same on all.
+plain_processor() {
+    export NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4 AVX512_ICL AVX512_SPR" OPENBLAS_CORETYPE=Nehalem
+    export GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-AVX2_Usable,-FMA,-FMA_Usable,-FMA4,-FMA4_Usable
+}
+
 # What a user's profile, machine or locale could change is set, so that results are the same everywhere.
 isolate() {
     unset PYTHONPATH PYTHONHOME PYTHONSTARTUP MPLBACKEND MATPLOTLIBRC
     export PYTHONNOUSERSITE=1 PYTHONHASHSEED=0 PYTHONUTF8=1 PYDEVD_DISABLE_FILE_VALIDATION=1
     export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
     export TZ=UTC LC_ALL=C.UTF-8
+    if [[ $(uname -m) == x86_64 ]]; then
+        plain_processor
+    fi
     export JUPYTER_PREFER_ENV_PATH=1 JUPYTER_PLATFORM_DIRS=1
     export JUPYTER_CONFIG_DIR=$root/.chain/jupyter/config JUPYTER_DATA_DIR=$root/.chain/jupyter/data
     export JUPYTER_RUNTIME_DIR=$root/.chain/jupyter/runtime
@@ -148,7 +158,9 @@ while (($#)); do
             task+=(--from "$2")
             shift
             ;;
+        --verify) task=(-m peersupport.chain verify) ;;
         --check) task=(-m peersupport.chain check) ;;
+        --check-all) task=(-m peersupport.chain check --all) ;;
         --lab) task=(-m jupyterlab) ;;
         --help | -h)
             help
