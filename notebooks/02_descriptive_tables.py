@@ -9,34 +9,58 @@
 # %% [markdown]
 # # Who was studied, where, when and how well
 #
-# This notebook describes the included studies. It reads the tidy tables that notebook 01 wrote, and changes none of them.
+# This notebook describes the included studies: how they were found, who took part, when and where, how the intervention
+# was reported, how trustworthy the studies are, and which outcomes were measured in whom. It reads the tidy tables that
+# notebook 01 wrote. "Not reported" means that the source seen does not tell; it never means no.
 
 # %% tags=["parameters"]
 window_start = 2020
 window_end = 2025
+pandemic_start = 2020
+pandemic_end = 2022
+minimum_trials = 3
+rob2_several_concerns = 2
 
 # %%
 from IPython.display import Markdown
 
+from peersupport import appraisal as apr
 from peersupport import descriptives as desc
+from peersupport import publication as pub
+from peersupport.figures import appraisal as lights
 from peersupport.figures import descriptive as draw
 from peersupport.figures import style, world
-from peersupport.sheets import labels, read_reference, read_table, write_figure, write_table
+from peersupport.sheets import (
+    labels,
+    read_reference,
+    read_table,
+    write_document,
+    write_figure,
+    write_table,
+)  # fmt: skip
 
 style.use_style()
+here = "02_descriptive_tables"
 studies = read_table("studies.csv")
 outcomes = read_table("outcomes.csv")
 counts = desc.participants(studies, outcomes)
 trials = desc.one_per_trial(studies, counts)
+randomised = trials[trials["design"].isin(desc.RANDOMISED)]
+
+# %%
+reports = studies["design"].isin(desc.RANDOMISED).sum()
 Markdown(
-    f"{len(studies)} studies from {studies['trial'].nunique()} trials or samples, "
-    f"{studies['design'].isin(desc.RANDOMISED).sum()} of them reports of randomised trials."
+    f"{len(studies)} studies report on {len(trials)} trials or samples. {reports} of the studies report randomised "
+    f"trials; with companion reports joined these are {len(randomised)} trials. "
+    f"{len(randomised) - randomised['participants'].isna().sum()} of the trials state how many people took part, "
+    f"{randomised['participants'].sum():,.0f} in all."
 )
 
 # %% [markdown]
-# ## Table of characteristics
+# ## Characteristics of the studies
 #
-# One row per study, codes spelled out. "Not reported" says that the source seen does not tell; it does not say no.
+# Table 1 of the manuscript holds the randomised trials published in the window of the main analysis. The supplement
+# holds every study; it scrolls here, and is written beside the short one as HTML, CSV and Word.
 
 # %%
 coded = ["design", "population", "age_group", "setting", "modality", "structure"]
@@ -45,102 +69,323 @@ names |= {item: labels("yes_no") for item in desc.REPORTING_ITEMS}
 names["source_type"] = labels("source_type")
 characteristics = desc.characteristics(studies, counts, names)
 write_table(characteristics, "tables/characteristics.csv")
-characteristics.iloc[:8, :12]
 
 # %%
-summary = desc.summary_by(studies, counts, "population", labels("population"))
-delivery = desc.summary_by(studies, counts, "modality", labels("modality"))
-write_table(summary, "tables/summary_by_population.csv")
-write_table(delivery, "tables/summary_by_delivery.csv")
-largest = summary.iloc[:-1].nlargest(1, "studies").iloc[0]
-Markdown(
-    f"The largest group is {largest['label'].lower()}: {largest['studies']} studies "
-    f"({largest['share']:.0%}). Delivery is not reported in "
-    f"{delivery.set_index('level').loc['nr', 'studies']} studies."
+main = characteristics["report_of"].isna() & characteristics["year"].between(
+    window_start, window_end
 )
+main &= characteristics["design"].isin([labels("design")[code] for code in desc.RANDOMISED])
+table_1 = pub.PublicationTable(
+    name="table1_trials",
+    title=f"Table 1. Randomised trials of peer support, {window_start} to {window_end}",
+    body=pub.characteristics_body(characteristics[main], full=False),
+    group="Population",
+    notes=pub.CHARACTERISTICS_NOTES,
+)
+supplement = pub.PublicationTable(
+    name="tableS1_studies",
+    title="Table S1. All included studies",
+    body=pub.characteristics_body(characteristics, full=True),
+    group="Population",
+    notes=pub.CHARACTERISTICS_NOTES,
+)
+for table in (table_1, supplement):
+    write_document(table.page(), f"tables/{table.name}.html")
+    write_document(table.word(), f"tables/{table.name}.docx")
+    write_table(table.body, f"tables/{table.name}.csv")
+
+# %%
+supplement.fragment(height="420px")
+
+# %%
+Markdown(f"Table 1 holds {main.sum()} trials, Table S1 all {len(characteristics)} studies.")
 
 # %% [markdown]
-# ## Time
+# ## Summary by population and by delivery
 #
-# The main analysis takes studies published in the window; earlier and later ones are described too.
+# Studies are counted as n (%) of all studies; participants, age, share of women and duration as median and quartiles over
+# the studies that state them, whose number is in square brackets.
 
 # %%
-studies["family"] = studies["design"].map(desc.DESIGN_FAMILY)
-by_design = desc.by_year(studies, "family", list(desc.DESIGN_FAMILY_LABEL))
-delivery_labels = {**labels("modality"), "nr": "Not reported"}
-by_delivery = desc.by_year(studies, "modality", list(delivery_labels))
-write_table(by_design, "tables/studies_by_year_design.csv")
-write_table(by_delivery, "tables/studies_by_year_delivery.csv")
-window = (window_start, window_end, "Window of the main analysis")
-inside = studies["year"].between(window_start, window_end).sum()
-undated = studies["year"].isna().sum()
+by_population = desc.summary_by(studies, counts, "population", labels("population"))
+by_delivery = desc.summary_by(studies, counts, "modality", labels("modality"))
+write_table(by_population, "tables/summary_by_population.csv")
+write_table(by_delivery, "tables/summary_by_delivery.csv")
+stacked = pub.stack_summaries(by_population, by_delivery)
+table_2 = pub.PublicationTable(
+    name="table2_summary",
+    title="Table 2. Included studies by population and by delivery",
+    body=pub.summary_body(
+        stacked, {"population": "Population", "modality": "Delivery", "all": "All"}
+    ),
+    group="Grouping",
+    notes=pub.SUMMARY_NOTES,
+)
+write_document(table_2.page(), "tables/table2_summary.html")
+write_document(table_2.word(), "tables/table2_summary.docx")
+write_table(table_2.body, "tables/table2_summary.csv")
+table_2.fragment()
 
 # %%
-figure, (top, bottom) = style.new_figure(style.PAGE, 130, 2, 1)
-draw.stacked_years(top, by_design, desc.DESIGN_FAMILY_LABEL, style.DESIGN_FAMILY, window)
-draw.stacked_years(bottom, by_delivery, delivery_labels, style.MODALITY, window)
-top.set_title("A  By design")
-bottom.set_title("B  By delivery")
-text = f"{inside} of {len(studies)} studies were published from {window_start} to {window_end}"
-write_figure(
-    figure, "02_studies_by_year", notebook="02_descriptive_tables",
-    title="Studies by year, design and delivery", alt_text=f"Stacked bars; {text}.",
-)  # fmt: skip
-
-# %%
-Markdown(f"{text}; {undated} carries no date on the page seen and is shown at the right.")
+largest = by_population.iloc[:-1].nlargest(2, "studies")
+unknown = by_delivery.set_index("level").loc["nr"]
+Markdown(
+    "The largest groups are "
+    + " and ".join(f"{r.label.lower()} ({r.studies}; {r.share:.0%})" for r in largest.itertuples())
+    + f". How peer support was delivered is not reported in {unknown.studies} studies ({unknown.share:.0%})."
+)
 
 # %% [markdown]
 # ## Population by delivery
 #
-# Which population was offered peer support in which way; a small dot is a combination that no study examined.
+# Which population was offered peer support in which way. A dot is a combination that no study examined.
 
 # %%
-population = {code: text for code, text in labels("population").items()}
-crossed = desc.cross_count(studies, "population", "modality", population, delivery_labels)
-figure, axes = style.new_figure(style.PAGE, 105)
-draw.count_grid(axes, crossed, population, delivery_labels)
+population = labels("population")
+delivery = {**labels("modality"), **desc.NOT_REPORTED}
+crossed = desc.cross_count(studies, "population", "modality", list(population), list(delivery))
+figure, axes = style.new_figure(style.PAGE, 95)
+draw.count_grid(axes, crossed, population, delivery)
 empty = int((crossed["studies"] == 0).sum())
 sentence = f"{empty} of {len(crossed)} combinations of population and delivery hold no study"
 write_figure(
-    figure, "02_population_by_delivery", notebook="02_descriptive_tables",
+    figure, "02_population_by_delivery", notebook=here,
     title="Studies by population and delivery", alt_text=f"Circles sized by count; {sentence}.",
 )  # fmt: skip
 Markdown(f"{sentence}.")
 
 # %% [markdown]
+# ## Time
+#
+# The upper panel marks the window of the main analysis, the lower one the years of the pandemic, in which services moved
+# to video and telephone.
+
+# %%
+family = studies.assign(family=desc.design_family(studies))
+year_design = desc.by_year(family, "family", list(desc.DESIGN_FAMILY_LABEL))
+year_delivery = desc.by_year(studies, "modality", list(delivery))
+write_table(year_design, "tables/studies_by_year_design.csv")
+write_table(year_delivery, "tables/studies_by_year_delivery.csv")
+window = (window_start, window_end, "Main analysis")
+pandemic = (pandemic_start, pandemic_end, "Pandemic")
+figure, (top, bottom) = style.new_figure(style.PAGE, 130, 2, 1)
+draw.stacked_years(top, year_design, desc.DESIGN_FAMILY_LABEL, style.DESIGN_FAMILY, window)
+draw.stacked_years(bottom, year_delivery, delivery, style.MODALITY, pandemic)
+top.set_title("A  By design")
+bottom.set_title("B  By delivery")
+inside = studies["year"].between(window_start, window_end).sum()
+text = f"{inside} of {len(studies)} studies were published from {window_start} to {window_end}"
+write_figure(
+    figure, "02_studies_by_year", notebook=here,
+    title="Studies by year, design and delivery", alt_text=f"Stacked bars by year; {text}.",
+)  # fmt: skip
+
+# %%
+remote = desc.remote_share(studies, pandemic_start, pandemic_end)
+write_table(remote, "tables/remote_delivery_by_period.csv")
+periods = "; ".join(
+    f"{r.period}: {r.remote} of {r.of} ({r.share:.0%}, 95% CI {r.ci_low:.0%} to {r.ci_high:.0%})"
+    for r in remote.itertuples()
+)
+Markdown(
+    f"{text}; {studies['year'].isna().sum()} carries no date on the page seen and stands at the right. Digital, telephone "
+    f"or hybrid delivery, among the studies that report their delivery: {periods}."
+)
+
+# %% [markdown]
 # ## Place
 #
 # Randomised trials by country. A trial with sites in several countries counts in each; its participants cannot be shared
-# out and are left out of the circles.
+# out between countries and are left out of the circles. Income groups are the World Bank's (`data/reference/`).
 
 # %%
 countries = read_reference("countries.csv")
-randomised = trials[trials["design"].isin(desc.RANDOMISED)]
 places = desc.by_country(randomised)
 income = desc.by_income(randomised, countries)
 write_table(places, "tables/trials_by_country.csv")
 write_table(income, "tables/trials_by_income.csv")
-figure, (top, bottom) = style.new_figure(style.PAGE, 130, 2, 1, height_ratios=[4.6, 1.2])
-world.world_map(top, places.dropna(subset=["country"]), countries)
-draw.income_bars(bottom, income)
-top.set_title("A  Randomised trials and their participants")
-bottom.set_title("B  Income group of the country")
-first = places.iloc[0].country
+figure = draw.map_and_income(places, countries, income, world.world_map)
 name = countries.set_index("country")["name"]
 sentence = (
-    f"{places.iloc[0].trials} of {len(randomised)} randomised trials have a site in {name[first]}, "
-    f"more than in any other country; "
-    f"{places['country'].count()} countries hold at least one"
+    f"{places.iloc[0].trials} of {len(randomised)} randomised trials have a site in {name[places.iloc[0].country]}, the "
+    f"most of any of {places['country'].count()} countries"
 )
 write_figure(
-    figure, "02_world_map", notebook="02_descriptive_tables",
+    figure, "02_world_map", notebook=here,
     title="Randomised trials by country and income group", alt_text=f"World map; {sentence}.",
 )  # fmt: skip
 
 # %%
 row = income.set_index("income_group").loc["high"]
+several = int(randomised["country"].str.contains(";", na=False).sum())
 Markdown(
-    f"{sentence}. {row.trials} of {row.of} trials with a stated country ({row.share:.0%}) come from "
-    "high-income countries alone."
+    f"{sentence}. {row.trials} of {row.of} trials with a stated country ({row.share:.0%}) come from high-income "
+    f"countries alone; {several} trials had sites in several countries."
+)
+
+# %% [markdown]
+# ## How the intervention is reported
+#
+# Five items after TIDieR. The share is that of the studies whose source says yes. The fidelity index that notebook 04 uses
+# is defined in `peersupport.descriptives.fidelity_index` and written here: one point each for training, supervision, a
+# manual and a measurement of fidelity; once blank as soon as an item is not reported, once with such an item at 0.
+
+# %%
+reporting = desc.reporting(studies)
+write_table(reporting, "tables/reporting.csv")
+fidelity = desc.fidelity_table(studies)
+write_table(fidelity, "tables/fidelity_index.csv")
+families = {"all": "All studies", **desc.DESIGN_FAMILY_LABEL}
+families.pop("nr")  # too few to show; in the table
+figure, axes = style.new_figure(style.PAGE, 100)
+draw.reporting_dots(axes, reporting, desc.REPORTING_LABEL, families)
+figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+every = reporting[reporting["design_family"] == "all"].set_index("item")
+text = "; ".join(
+    f"{desc.REPORTING_LABEL[item].lower()} {row.yes} ({row.share:.0%})"
+    for item, row in every.iterrows()
+)
+write_figure(
+    figure, "02_reporting", notebook=here, title="Reporting of the intervention",
+    alt_text=f"Dots with intervals, of {len(studies)} studies: {text}.",
+)  # fmt: skip
+
+# %%
+complete = fidelity["fidelity_index"].notna().sum()
+Markdown(
+    f"Of {len(studies)} studies: {text}. All four items of the index are answered in {complete} studies; counting what is "
+    f"not reported as 0, the index is 0 in {(fidelity['fidelity_index_absent'] == 0).sum()} and 4 in "
+    f"{(fidelity['fidelity_index_absent'] == 4).sum()}. The answers are mostly yes or not reported: an explicit no is "
+    f"given {every['no'].sum()} times."
+)
+
+# %% [markdown]
+# ## Risk of bias in the trials
+#
+# The overall judgement follows RoB 2: high where any domain is high or several raise some concerns, low where all are low.
+# A domain without information counts neither as low nor as a concern; it leaves the overall judgement open unless the
+# other domains already make it high. Where the open database appraised a trial, its judgement stands.
+
+# %%
+appraisal = read_table("appraisal.csv")
+judged = apr.risk_of_bias(appraisal, rob2_several_concerns)
+write_table(judged, "tables/risk_of_bias.csv")
+judgements = labels("judgement")
+domains = {**labels("rob2"), "overall": "Overall"}
+shown = judged[judged["study"].isin(randomised["study"]) & (judged["tool"] == "rob2")]
+people = randomised.set_index("study")["participants"]
+shown = shown.assign(participants=shown["study"].map(people))
+figure = lights.traffic_lights(shown, domains, judgements)
+overall = shown[shown["domain"] == "overall"].set_index("study")["judgement"]
+text = "; ".join(f"{label.lower()} {(overall == code).sum()}" for code, label in judgements.items())
+write_figure(
+    figure, "02_risk_of_bias_trials", notebook=here, title="Risk of bias of each randomised trial (RoB 2)",
+    alt_text=f"Traffic lights for {len(overall)} trials; overall: {text}.",
+)  # fmt: skip
+
+# %% [markdown]
+# Summary by domain, each trial weighted by its participants, and the overall judgement of the trials in each pooled
+# outcome, weighted as in the meta-analysis.
+
+# %%
+pooled = apr.in_pooled_outcomes(read_table("effects.csv"), judged, minimum_trials)
+by_domain = apr.judgement_shares(shown, weight="participants")
+summary = apr.pooled_summary(pooled, apr.judgement_shares(shown), by_domain)
+write_table(summary, "tables/risk_of_bias_summary.csv")
+in_pool = pooled[pooled["domain"] == "overall"]
+in_pool = in_pool.assign(outcome=in_pool["outcome_domain"] + "|" + in_pool["family"])
+k = in_pool.groupby("outcome")["trial"].nunique()
+pool_names = lights.pool_names(k, labels("outcome_domain"))
+by_outcome = apr.judgement_shares(in_pool, by="outcome", weight="weight")
+weighted = int(shown.loc[shown["domain"] == "overall", "participants"].notna().sum())
+figure = lights.summary_bars(
+    [
+        ("A  All randomised trials, by domain", f"Share of the participants of {weighted} trials", by_domain, domains, None),
+        ("B  Overall judgement in each pooled outcome", "Share of the weight", by_outcome, pool_names, k.map("k = {}".format)),
+    ],
+    judgements, 150,
+)  # fmt: skip
+write_figure(
+    figure, "02_risk_of_bias_summary", notebook=here, title="Risk of bias by domain and by pooled outcome",
+    alt_text=f"Stacked bars to 100%; of {len(overall)} trials overall: {text}.",
+)  # fmt: skip
+
+# %%
+agreement = read_table("agreement.csv").query("sheet == 'appraisal'")
+database = apr.agreement_with_database(appraisal)
+write_table(database, "tables/risk_of_bias_agreement.csv")
+coders = agreement.iloc[-1]
+strict = apr.risk_of_bias(appraisal, rob2_several_concerns + 1).query("domain == 'overall'")
+strict = strict[strict["study"].isin(overall.index)]
+Markdown(
+    f"Overall risk of bias of {len(overall)} trials: {text}. Were 'several' {rob2_several_concerns + 1} domains or more, "
+    f"{(strict['judgement'] == 'high').sum()} would be high. The two coders agreed on {coders.agree:.0%} of {coders.n:.0f} "
+    f"judgements (kappa {coders.kappa:.2f}, 95% CI {coders.kappa_low:.2f} to {coders.kappa_high:.2f}); with the database's "
+    f"raters they agreed on {database['same'].sum()} of {database['n'].sum()}, or {database['same_informed'].sum()} of the "
+    f"{database['both_informed'].sum()} for which both found information."
+)
+
+# %% [markdown]
+# ## Appraisal of the qualitative studies
+#
+# The ten questions of CASP. CASP gives no overall score, and none is made here.
+
+# %%
+casp = appraisal[appraisal["tool"] == "casp_qual"]
+casp_shares = apr.judgement_shares(casp)
+write_table(casp_shares, "tables/casp_summary.csv")
+assessed = casp["study"].nunique()
+figure = lights.summary_bars(
+    [("", f"Share of {assessed} studies", casp_shares, labels("casp_qual"), None)],
+    apr.CASP_LABEL,
+    85,
+)
+open_question = casp_shares.query("judgement == 'no_information'").nlargest(1, "share").iloc[0]
+sentence = (
+    f"{labels('casp_qual')[open_question.domain]} could not be judged in {open_question.studies} of {assessed} studies "
+    f"({open_question.share:.0%}), more often than any other question"
+)
+write_figure(
+    figure, "02_casp_summary", notebook=here, title="Appraisal of qualitative studies (CASP)",
+    alt_text=f"Stacked bars to 100% by question; {sentence}.",
+)  # fmt: skip
+Markdown(f"{sentence}.")
+
+# %% [markdown]
+# ## Evidence gap maps
+#
+# Which outcomes randomised trials measured, in whom and by which delivery. The area of a circle is the number of
+# participants, its sectors the trials by overall risk of bias, the number that of the trials; a cross is a gap.
+
+# %%
+measured = labels("outcome_domain")
+overall_by_trial = overall.rename(randomised.set_index("study")["trial"])
+maps = [
+    desc.evidence_gap_map(
+        outcomes, randomised, overall_by_trial, axis, list(levels), list(measured)
+    )
+    for axis, levels in (("population", population), ("modality", delivery))
+]
+write_table(desc.stack_maps(maps), "tables/evidence_gap_map.csv")
+for table, levels, name, what in zip(
+    maps,
+    (population, delivery),
+    ("population", "delivery"),
+    ("population", "delivery"),
+    strict=True,
+):
+    figure = draw.gap_map(table, measured, levels, judgements, 165)
+    gaps = int((table["trials"] == 0).sum())
+    write_figure(
+        figure, f"02_gap_map_{name}", notebook=here, title=f"Evidence gap map: outcome by {what}",
+        alt_text=f"Circles by outcome and {what}; {gaps} of {len(table)} cells hold no randomised trial.",
+    )  # fmt: skip
+
+# %%
+gaps = [int((table["trials"] == 0).sum()) for table in maps]
+fullest = maps[0].nlargest(1, "trials").iloc[0]
+Markdown(
+    f"{gaps[0]} of {len(maps[0])} cells of outcome by population and {gaps[1]} of {len(maps[1])} of outcome by delivery hold "
+    f"no randomised trial. The fullest cell is {measured[fullest.outcome_domain].lower()} in "
+    f"{population[fullest.level].lower()}: {fullest.trials} trials, {fullest.participants:,.0f} participants."
 )

@@ -17,6 +17,14 @@ DOMAINS = {
     ),
 }
 
+# CASP asks about quality, not about risk of bias.
+CASP_LABEL = {
+    "low": "Little concern",
+    "some_concerns": "Some concern",
+    "high": "Serious concern",
+    "no_information": "No information",
+}
+
 
 def overall_judgement(judgements: Iterable[str], several: int | None = 2) -> str:
     """The overall risk of bias of one study from its domains.
@@ -71,15 +79,14 @@ def _check_complete(table: pd.DataFrame) -> None:
 
 
 def judgement_shares(
-    table: pd.DataFrame, weights: pd.Series | None = None, by: str = "domain"
+    table: pd.DataFrame, by: str = "domain", weight: str | None = None
 ) -> pd.DataFrame:
     """Share of the studies with each judgement: columns `by`, judgement, studies, weight, share; zeros included.
 
-    `weights` by study (participants, or a study's weight in a meta-analysis) gives robvis's weighted bars (McGuinness
-    2021, doi 10.1002/jrsm.1411); a study without a weight is left out of them. Without weights, studies count 1 each.
+    `weight` names a column (participants, or a study's weight in a meta-analysis), which gives robvis's weighted bars
+    (McGuinness 2021, doi 10.1002/jrsm.1411); a study without a weight is left out. Without it, studies count 1 each.
     """
-    table = table.assign(weight=1.0 if weights is None else table["study"].map(weights))
-    table = table.dropna(subset=["weight"])
+    table = table.assign(weight=1.0 if weight is None else table[weight]).dropna(subset=["weight"])
     grid = pd.MultiIndex.from_product(
         [list(dict.fromkeys(table[by])), JUDGEMENTS], names=[by, "judgement"]
     )
@@ -88,3 +95,60 @@ def judgement_shares(
     shares = shares.reindex(grid, fill_value=0).reset_index()
     shares["share"] = shares["weight"] / shares.groupby(by)["weight"].transform("sum")
     return shares
+
+
+def in_pooled_outcomes(
+    effects: pd.DataFrame, judged: pd.DataFrame, minimum_trials: int
+) -> pd.DataFrame:
+    """The judgements of the trials that enter each pooled outcome, with the inverse of their variance as weight.
+
+    `judged` from risk_of_bias. One row per outcome domain, family of effects, trial and domain of bias (or overall), for
+    the outcomes with `minimum_trials` or more: outcome_domain, family, trial, study, domain, judgement, weight. A study
+    that was not appraised has no information.
+    """
+    rows = effects[effects["selected"]]
+    trials = rows.groupby(["outcome_domain", "family"])["trial"].transform("nunique")
+    rows = rows[trials >= minimum_trials]
+    rows = rows.assign(weight=1 / rows["variance"])
+    rows = rows[["outcome_domain", "family", "trial", "study", "weight"]]
+    domains = pd.DataFrame({"domain": [*DOMAINS["rob2"], "overall"]})
+    rows = rows.merge(domains, how="cross")
+    judged = judged.loc[judged["tool"] == "rob2", ["study", "domain", "judgement"]]
+    rows = rows.merge(judged, on=["study", "domain"], how="left", validate="many_to_one")
+    return rows.assign(judgement=rows["judgement"].fillna("no_information"))
+
+
+def agreement_with_database(appraisal: pd.DataFrame) -> pd.DataFrame:
+    """RoB 2 judgements of the trials that the open database and this review both appraised: domain, n, same, share, and
+    both_informed and same_informed over the pairs in which neither says that there is no information."""
+    table = appraisal[appraisal["tool"] == "rob2"]
+    database = table["source"] == "open_database"
+    pairs = table[~database].merge(table[database], on=["study", "domain"], validate="one_to_one")
+    informed = pairs[["judgement_x", "judgement_y"]].ne("no_information").all(axis=1)
+    same = pairs["judgement_x"] == pairs["judgement_y"]
+    pairs = pairs.assign(same=same, both_informed=informed, same_informed=same & informed)
+    grouped = pairs.groupby("domain")
+    result = grouped[["same", "both_informed", "same_informed"]].sum()
+    result.insert(0, "n", grouped.size())
+    result = result.reindex(list(DOMAINS["rob2"]), fill_value=0).reset_index()
+    return result.assign(share=result["same"] / result["n"].where(result["n"] > 0))
+
+
+def pooled_summary(
+    pooled: pd.DataFrame, unweighted: pd.DataFrame, by_participants: pd.DataFrame
+) -> pd.DataFrame:
+    """Every summary of RoB 2 in one table: scope, weighting, domain, judgement, studies, weight, share.
+
+    `scope` is all_trials (`unweighted`, `by_participants`: two tables of judgement_shares) or an outcome domain and
+    family ("hope|smd"), from the table of in_pooled_outcomes, unweighted and weighted by the inverse of the variance.
+    """
+    parts = [
+        unweighted.assign(scope="all_trials", weighting="none"),
+        by_participants.assign(scope="all_trials", weighting="participants"),
+    ]
+    for (outcome, family), rows in pooled.groupby(["outcome_domain", "family"]):
+        for weight, weighting in ((None, "none"), ("weight", "inverse_variance")):
+            shares = judgement_shares(rows, weight=weight)
+            parts.append(shares.assign(scope=f"{outcome}|{family}", weighting=weighting))
+    columns = ["scope", "weighting", "domain", "judgement", "studies", "weight", "share"]
+    return pd.concat(parts, ignore_index=True)[columns]

@@ -26,6 +26,7 @@ DESIGN_FAMILY_LABEL = {
     "non_randomised": "Non-randomised, quantitative",
     "mixed_methods": "Mixed methods",
     "qualitative": "Qualitative",
+    "nr": "Design not reported",
 }
 NOT_REPORTED = {"nr": "Not reported"}
 NO_DATE = "no date"
@@ -40,6 +41,11 @@ REPORTING_LABEL = {
     "fidelity_assessed": "Fidelity measured",
     "coproduced": "Coproduction",
 }
+
+
+def design_family(studies: pd.DataFrame) -> pd.Series:
+    """The family of each study's design (DESIGN_FAMILY_LABEL); nr where the source does not tell the design."""
+    return studies["design"].map(DESIGN_FAMILY).fillna("nr").rename("design_family")
 
 
 def wilson(successes, totals, level: float = 0.95) -> pd.DataFrame:
@@ -264,7 +270,7 @@ def reporting(studies: pd.DataFrame, items: Sequence[str] = REPORTING_ITEMS) -> 
     Columns: design_family ("all" and each family), item, yes, no, nr, of (all studies of the family), share (yes of
     `of`), ci_low, ci_high (Wilson). `nr` says that the source seen does not tell, which is not a "no".
     """
-    family = studies["design"].map(DESIGN_FAMILY)
+    family = design_family(studies)
     groups = {"all": studies} | {
         code: studies[family == code] for code in DESIGN_FAMILY_LABEL if (family == code).any()
     }
@@ -335,3 +341,39 @@ def evidence_gap_map(
     table.insert(0, "axis", axis)
     table["high_share"] = (table["high"] / table["trials"]).where(table["trials"] > 0)
     return table
+
+
+def stack_maps(maps: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Gap maps of several axes in one table."""
+    return pd.concat(maps, ignore_index=True)
+
+
+def fidelity_table(studies: pd.DataFrame) -> pd.DataFrame:
+    """Both readings of the index beside each other: study, trial, items_reported, fidelity_index, fidelity_index_absent."""
+    table = studies[["study", "trial"]].reset_index(drop=True)
+    answers = studies[list(FIDELITY_ITEMS)].fillna("nr").ne("nr")
+    table["items_reported"] = answers.sum(axis=1).to_numpy()
+    table["fidelity_index"] = fidelity_index(studies, nr_is="missing").to_numpy()
+    table["fidelity_index_absent"] = fidelity_index(studies, nr_is="absent").to_numpy()
+    return table
+
+
+REMOTE = ("digital", "telephone", "hybrid")
+
+
+def remote_share(studies: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
+    """Digital, telephone or hybrid delivery before, from and after the years `first` to `last`.
+
+    Columns period, remote, of (the dated studies of the period that report their delivery), share, ci_low, ci_high.
+    """
+    told = studies[studies["modality"].fillna("nr").ne("nr")]
+    periods = {
+        f"before {first}": told["year"] < first,
+        f"{first} to {last}": told["year"].between(first, last),
+        f"after {last}": told["year"] > last,
+    }
+    remote = told["modality"].isin(REMOTE)
+    table = pd.DataFrame({"period": list(periods)})
+    table["remote"] = [int((remote & inside).sum()) for inside in periods.values()]
+    table["of"] = [int(inside.sum()) for inside in periods.values()]
+    return pd.concat([table, wilson(table["remote"], table["of"])], axis=1)

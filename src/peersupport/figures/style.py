@@ -12,8 +12,15 @@ BLACK, BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, YELLOW, GREY, PALE = (
 )  # fmt: skip
 
 PEER_SUPPORT, COMPARATOR, NEITHER = BLUE, VERMILION, GREY
-JUDGEMENT = {"low": SKY, "some_concerns": YELLOW, "high": VERMILION, "no_information": PALE}
+# Lighter to darker with the risk, so that grey prints keep the order; no information is white and hatched.
+JUDGEMENT = {
+    "low": "#9AD1F0",
+    "some_concerns": ORANGE,
+    "high": "#B34700",
+    "no_information": "#FFFFFF",
+}
 JUDGEMENT_SYMBOL = {"low": "+", "some_concerns": "−", "high": "×", "no_information": "?"}
+JUDGEMENT_HATCH = {"low": "", "some_concerns": "", "high": "", "no_information": "////"}
 MODALITY = {"in_person": BLUE, "digital": ORANGE, "telephone": GREEN, "hybrid": PURPLE, "nr": PALE}
 THEME_GROUP = {
     "benefit": GREEN,
@@ -25,8 +32,9 @@ THEME_GROUP = {
 DESIGN_FAMILY = {
     "randomised": BLUE,
     "non_randomised": ORANGE,
-    "mixed_methods": SKY,
+    "mixed_methods": YELLOW,
     "qualitative": GREEN,
+    "nr": PALE,
 }
 RECOVERY_TYPE = {"personal": BLUE, "clinical": VERMILION, "functional": GREEN}
 
@@ -50,6 +58,7 @@ RC = {
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
     "savefig.dpi": 300,
+    "hatch.linewidth": 0.4,
     "svg.hashsalt": "peersupport",
     "svg.fonttype": "path",
 }

@@ -1,0 +1,128 @@
+"""Vote counting by direction: the rules by hand, the sign test against published values."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from peersupport import direction as swim
+
+
+@pytest.fixture
+def outcomes():
+    return pd.DataFrame(
+        [
+            ("O1", "A", "A", "hope", "between", "neither"),  # an effect above 0, not significant
+            ("O2", "A", "A", "cost", None, "arm1"),
+            ("O3", "B", "B", "hope", None, "neither"),
+            ("O4", "C", "C", "hope", "within", "arm1"),  # before-after: no vote
+            ("O5", "D", "D", "hope", "both_peer", "arm1"),  # both arms have peers: no vote
+            ("O6", "E", "E", "hope", "between", None),  # no conclusion, no effect: no vote
+            ("O7", "F", "F", "hope", None, "arm2"),
+        ],
+        columns=["row_id", "study", "trial", "outcome_domain", "contrast", "favours"],
+    )
+
+
+@pytest.fixture
+def effects():
+    return pd.DataFrame(
+        {
+            "row_id": ["O1"],
+            "trial": ["A"],
+            "outcome_domain": ["hope"],
+            "family": ["smd"],
+            "effect": [0.1],
+            "selected": [True],
+        }
+    )
+
+
+def test_the_sign_of_an_effect_goes_before_its_significance(outcomes, effects):
+    rows = swim.row_directions(outcomes, effects).set_index("row_id")
+    assert rows["direction"].to_dict() == {
+        "O1": "arm1", "O2": "arm1", "O3": "neither", "O7": "arm2",
+    }  # fmt: skip
+    assert rows.loc["O1", "told_by"] == "effect"
+    assert rows.loc["O3", "told_by"] == "source"
+
+
+def votes(*directions):
+    return pd.DataFrame(
+        {"trial": "A", "outcome_domain": "hope", "direction": directions, "told_by": "source"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("directions", "vote"),
+    [
+        (("arm1", "arm1", "arm1", "arm2"), "arm1"),  # 75%
+        (("arm1", "arm1", "arm2"), "neither"),  # 67%: mixed
+        (("arm1", "neither"), "neither"),
+        (("arm2",), "arm2"),
+    ],
+)
+def test_a_trial_has_one_vote_per_domain(directions, vote):
+    table = swim.trial_directions(votes(*directions), majority=0.7)
+    assert table["direction"].tolist() == [vote]
+
+
+def one_vote_each(arm1, neither, arm2):
+    directions = ["arm1"] * arm1 + ["neither"] * neither + ["arm2"] * arm2
+    return pd.DataFrame(
+        {
+            "trial": [f"T{i}" for i in range(len(directions))],
+            "outcome_domain": "hope",
+            "direction": directions,
+            "told_by": "source",
+        }
+    )
+
+
+def test_share_and_exact_interval_agree_with_published_values():
+    """Newcombe 1998, Stat Med 17:857, table I, Clopper-Pearson: 15/148 gives 0.0578 to 0.1617."""
+    table = swim.count_votes(one_vote_each(15, 0, 133)).iloc[0]
+    assert table["share"] == pytest.approx(15 / 148)
+    assert [round(table["ci_low"], 4), round(table["ci_high"], 4)] == [0.0578, 0.1617]
+
+
+def test_sign_test_by_hand():
+    """7 of 8: two-sided p = 2 * (8 + 1) / 256."""
+    table = swim.count_votes(one_vote_each(7, 0, 1)).iloc[0]
+    assert table["p_value"] == pytest.approx(18 / 256)
+
+
+def test_neither_counts_against_or_is_left_out():
+    against = swim.count_votes(one_vote_each(6, 3, 1)).iloc[0]
+    left_out = swim.count_votes(one_vote_each(6, 3, 1), "left_out").iloc[0]
+    counts = ["favours_arm1", "neither", "favours_arm2", "trials"]
+    assert against[counts].tolist() == left_out[counts].tolist() == [6, 3, 1, 10]
+    assert against["share"] == 0.6
+    assert left_out["share"] == pytest.approx(6 / 7)
+
+
+def test_no_vote_left_is_blank():
+    table = swim.count_votes(one_vote_each(0, 2, 0), "left_out").iloc[0]
+    assert np.isnan(table["share"]) and np.isnan(table["p_value"])
+
+
+def test_columns_of_the_interface():
+    assert swim.count_votes(one_vote_each(1, 1, 1)).columns.tolist() == [
+        "outcome_domain", "favours_arm1", "neither", "favours_arm2", "trials",
+        "share", "ci_low", "ci_high", "p_value",
+    ]  # fmt: skip
+
+
+def test_a_trial_in_a_pooled_estimate_is_left_out_only_if_there_is_one(outcomes, effects):
+    table = swim.trial_directions(swim.row_directions(outcomes, effects))
+    assert len(swim.not_pooled(table, effects, minimum_trials=3)) == 4
+    left = swim.not_pooled(table, effects, minimum_trials=1)
+    assert ("A", "hope") not in set(zip(left["trial"], left["outcome_domain"], strict=True))
+    assert len(left) == 3
+
+
+def test_known_sign_counts_effects_alone(outcomes, effects):
+    table = swim.trial_directions(swim.row_directions(outcomes, effects))
+    choices = swim.sensitivity(table, swim.not_pooled(table, effects, 3))
+    known = choices.query("scope == 'known_sign' and neither_counts == 'against'")
+    assert known["trials"].sum() == 1
+    assert choices.query("scope == 'all' and neither_counts == 'against'")["trials"].sum() == 4
