@@ -137,7 +137,10 @@ def _failures(table, columns, codebook) -> Iterator[tuple[str, str, str, int]]:
     except pa.errors.SchemaErrors as error:
         cases = error.failure_cases
         rows = cases["index"].astype(int)
-        yield from zip(cases.column, cases.check, cases.failure_case, rows, strict=True)
+        for column, rule, value, row in zip(
+            cases.column, cases.check, cases.failure_case, rows, strict=True
+        ):
+            yield column, what_it_is(value) if rule == "no_number" else rule, value, row  # fmt: skip
 
 
 def _key_problems(name, table, columns, codebook):
@@ -169,7 +172,7 @@ def column_schema(entry: dict, codebook: dict) -> pa.Column:
     checks = []
     kind = entry["kind"]
     if kind in ("number", "integer", "percent", "year"):
-        checks += [_cell_check(rule, partial(_is_not, rule)) for rule in NOT_NUMBERS]
+        checks.append(_cell_check("no_number", lambda text: bool(NUMBER.fullmatch(text))))
         if kind in ("integer", "year"):
             checks.append(
                 _cell_check(
@@ -203,9 +206,9 @@ def _number(text):
     return float(text) if NUMBER.fullmatch(text) else None
 
 
-def _is_not(rule, text):
-    """False where the text is no number and `rule` is the first of NOT_NUMBERS that describes it."""
-    return bool(NUMBER.fullmatch(text)) or rule != next(r for r, (look, _) in NOT_NUMBERS.items() if look.fullmatch(text))  # fmt: skip
+def what_it_is(text: str) -> str:
+    """The rule for a cell that is no number: the first of NOT_NUMBERS that it looks like."""
+    return next(rule for rule, (look, _) in NOT_NUMBERS.items() if look.fullmatch(text))
 
 
 def _in_range(low, high, above, text):
@@ -254,8 +257,8 @@ FIGURES = [c for c in reconcile.FIGURES if c != "n_randomised"]
 
 def _figures(table):
     """The sheet with its figures as floats; blank = NaN."""
-    here = [c for c in (*reconcile.FIGURES, "n_arm1", "n_arm2") if c in table]
-    return table.assign(**{c: pd.to_numeric(table[c].where(table[c].str.fullmatch(NUMBER))) for c in set(here)})  # fmt: skip
+    here = [c for c in reconcile.FIGURES if c in table]
+    return table.assign(**{c: np.array([_number(x) for x in table[c]], dtype=float) for c in here})
 
 
 def _studies(sheets):
