@@ -30,7 +30,7 @@ AT_A_DISTANCE = ("digital", "telephone")
 GROUPINGS = {
     "population": "Population",
     "modality": "Delivery",
-    "distance": "Delivery, two groups joined",
+    "distance": "Delivery, digital and telephone joined",
     "structure": "Structure",
     "condition_arm2": "Comparator",
     "setting": "Setting",
@@ -398,3 +398,17 @@ def long_follow_up(studies: pd.DataFrame, outcomes: pd.DataFrame, long: int) -> 
         }
     ).reset_index()
     return pd.concat([counted, wilson(counted["long"], counted["stated"])], axis=1)
+
+
+def regression_line(trials: pd.DataFrame, term: str, points: int = 50) -> pd.DataFrame:
+    """The fitted line of a regression on one term with its 95% interval: x, effect, ci_low, ci_high.
+
+    Over the range of the trials that state the term, in the term's units; the interval is that of the mean.
+    """
+    complete = trials.dropna(subset=[term])
+    fit = regress(complete, np.column_stack([np.ones(len(complete)), complete[term]]))
+    x = np.linspace(complete[term].min(), complete[term].max(), points)
+    design = np.column_stack([np.ones(points), x])
+    error = np.sqrt(np.einsum("ij,jk,ik->i", design, fit["covariance"], design))
+    mean, half = design @ fit["estimate"], stats.t.ppf(0.975, fit["df"]) * error
+    return pd.DataFrame({"x": x, "effect": mean, "ci_low": mean - half, "ci_high": mean + half})
