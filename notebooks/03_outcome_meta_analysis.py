@@ -22,12 +22,17 @@ minimum_trials = 3
 within_trial_correlation = 0.6
 window_start = 2020
 window_end = 2025
+half_normal_scale = 0.5
+small_effect = 0.2
+baseline_risk = 0.2
 
 # %%
 import matplotlib.pyplot as plt
+import pandas as pd
 from IPython.display import Markdown
 
-from peersupport import battery, sheets, wording
+from peersupport import absolute, battery, diagnostics, sheets, small_study, wording
+from peersupport.figures.diagnostic import domain_page
 from peersupport.figures.forest import forest, summary_forest
 from peersupport.figures.style import use_style
 
@@ -37,6 +42,8 @@ settings = battery.Settings(
     minimum_trials=minimum_trials,
     window_start=window_start,
     window_end=window_end,
+    prior_scale=half_normal_scale,
+    small_effect=small_effect,
 )
 
 # %% [markdown]
@@ -56,69 +63,203 @@ domains = battery.domains(effects, minimum_trials, list(sheets.labels("outcome_d
 held = effects[effects["selected"]].groupby(["outcome_domain", "family"])["trial"].nunique()
 too_few = held[held < minimum_trials]
 Markdown(
-    f"{len(domains)} domains have {minimum_trials} trials or more. Not pooled: "
-    + "; ".join(f"{labels[name]} ({family}, {k})" for (name, family), k in too_few.items())
+    f"{len(domains)} domains have {minimum_trials} trials or more. Not pooled, with their number of "
+    + "trials: "
+    + ", ".join(f"{labels[name]} {k} ({family})" for (name, family), k in too_few.items())
     + "."
 )
 
 # %% [markdown]
-# ## The models
+# ## Twenty models
 #
 # The main model takes trials as a sample of settings (random effects, REML) and allows for its own
-# uncertainty about their spread (Hartung and Knapp). The others change one choice at a time.
+# uncertainty about their spread (Hartung and Knapp). Each of the others changes one choice: how the
+# spread is estimated, which trials count, how several effects of one trial are handled, or what is
+# assumed about results that were never published. A model that the data cannot carry says why.
 
 # %%
 fits = {(d.name, d.family): battery.fit_battery(d, settings) for d in domains}
+main = {key: models[battery.MAIN] for key, models in fits.items()}
 pooled = battery.pooled_table([fit for models in fits.values() for fit in models.values()])
 sheets.write_table(pooled, "tables/pooled_outcomes.csv")
-main = {key: models[battery.MAIN] for key, models in fits.items()}
-pooled.loc[pooled["model"].eq(battery.MAIN), battery.COLUMNS[:15]].round(2)
+shared = ["outcome_domain", "family", "trials", "n", "effect", "ci_low", "ci_high"]
+pooled.loc[pooled["model"].eq(battery.MAIN), [*shared, "pi_low", "pi_high", "i2"]].round(
+    2
+).reset_index(drop=True)
+
+# %%
+fitted = pooled["effect"].notna()
+Markdown(
+    f"{fitted.sum()} of {len(pooled)} rows hold an estimate. The other {(~fitted).sum()} say in "
+    f"`note` why there is none; the commonest reason: "
+    f"{pooled.loc[~fitted, 'note'].value_counts().index[0]}."
+)
 
 # %% [markdown]
 # ## All outcomes on one page
+#
+# The bar is the confidence interval of the average; the thin line is the range in which the true
+# effect of one new setting is expected.
 
 # %%
 sections = battery.sections(main)
 figure = summary_forest(sections, labels, title="Peer support against the comparator, by outcome")
-summary_alt = " ".join(
-    f"{labels[name]}: {wording.effect_text(f)}." for (name, _), f in main.items()
-)
+in_words = "; ".join(f"{labels[name]} {wording.effect_text(f)}" for (name, _), f in main.items())
 sheets.write_figure(
     figure,
     "03_summary_forest",
     notebook="03_outcome_meta_analysis",
     title="Pooled effects of peer support, all outcomes",
-    alt_text=f"Summary forest of {len(main)} outcomes. {summary_alt}",
+    alt_text=f"Summary forest of {len(main)} outcomes: {in_words}.",
 )
 plt.close(figure)
 figure
 
+# %% [markdown]
+# ## What is known, and how sure
+#
+# In words, for each outcome: the size, its precision, what a new setting may expect, whether other
+# models agree, and how the trials were judged.
+
 # %%
-Markdown("\n".join(f"- {wording.finding(fit, labels[name])}" for (name, _), fit in main.items()))
+findings = [
+    wording.finding(models, battery.MAIN, labels[name]) for (name, _), models in fits.items()
+]
+Markdown("\n".join(f"- {sentence}" for sentence in findings))
 
 # %% [markdown]
 # ## Trial by trial
 #
 # One forest plot per outcome. The square grows with the trial's weight; the diamond is the average
-# with its confidence interval, the bar beneath it the range expected in a new setting.
+# with its confidence interval, the bar beneath it the range expected in a new setting. Where both
+# periods have trials enough, those of the review's own window stand apart.
 
 # %%
-for (name, family), fit in main.items():
-    figure = forest(
-        fit, title=labels[name], model_line=wording.model_line(fit), risk=risk, order="year"
+forests = {}
+for domain in domains:
+    key, label = (domain.name, domain.family), labels[domain.name]
+    forests[key] = forest(
+        main[key],
+        title=label,
+        model_line=wording.model_line(main[key]),
+        risk=risk,
+        groups=battery.periods(domain, settings),
     )
     sheets.write_figure(
-        figure,
-        f"03_forest_{battery.slug(name, family)}",
+        forests[key],
+        f"03_forest_{battery.slug(*key)}",
         notebook="03_outcome_meta_analysis",
-        title=f"Forest plot: {labels[name]}",
-        alt_text=wording.alt_text(fit, labels[name]),
+        title=f"Forest plot: {label}",
+        alt_text=wording.alt_text(main[key], label),
     )
-    plt.close(figure)
+    plt.close(forests[key])
 
 # %%
-widest = max(main.values(), key=lambda fit: fit.trials)
+widest = max(main, key=lambda key: main[key].trials if key[0] not in battery.RECOVERY_TYPES else 0)
+forests[widest]
+
+# %%
 Markdown(
-    f"The most reported outcome is {labels[widest.outcome_domain].lower()} with {widest.trials} "
-    f"trials; the forest plots of all {len(main)} outcomes are in `figures/`."
+    f"{labels[widest[0]]} is the outcome that most trials report ({main[widest].trials}). The forest "
+    f"plots of all {len(main)} outcomes are in `figures/`."
+)
+
+# %% [markdown]
+# ## One trial, one model, or what was never published?
+#
+# A page of pictures per outcome: the funnel, the p-value of every possible true effect, all models
+# side by side, and what single trials do to the average and to its spread.
+
+# %%
+model_labels = {name: model.label for name, model in battery.MODELS.items()}
+tables = {key: diagnostics.page_tables(fit) for key, fit in main.items()}
+pages = {}
+for key, models in fits.items():
+    pages[key] = domain_page(
+        models,
+        model_labels,
+        main=battery.MAIN,
+        title=labels[key[0]],
+        filled=small_study.filled_points(main[key].effects),
+        **tables[key],
+    )
+    sheets.write_figure(
+        pages[key],
+        f"03_page_{battery.slug(*key)}",
+        notebook="03_outcome_meta_analysis",
+        title=f"Funnel, models and influence: {labels[key[0]]}",
+        alt_text=wording.page_alt_text(models, battery.MAIN, tables[key], labels[key[0]]),
+    )
+    plt.close(pages[key])
+
+# %%
+pages[widest]
+
+# %%
+influences = pd.concat(
+    [t["influences"].assign(outcome_domain=n, family=f) for (n, f), t in tables.items()]
+)
+sheets.write_table(influences, "tables/influence.csv")
+flagged = influences[influences["influential"] & (influences["family"] == "smd")]
+often = flagged["study"].value_counts()
+Markdown(
+    f"{influences['influential'].sum()} of {len(influences)} trial results are influential by "
+    f"metafor's rule; most often flagged among the standardised outcomes: "
+    + ", ".join(f"{study} ({count})" for study, count in often.head(3).items())
+    + "."
+)
+
+# %% [markdown]
+# ## Small-study effects
+#
+# Do small trials show larger effects than large ones? Egger's regression on the standard error, the
+# same on the arms' size (which a standardised effect cannot feign), and the rank test. With fewer than
+# ten trials these tests have too little power: they are shown, and not interpreted.
+
+# %%
+small = pd.DataFrame(
+    [
+        {"outcome_domain": name, "family": family, **small_study.small_study_row(fit.effects)}
+        for (name, family), fit in main.items()
+    ]
+)
+sheets.write_table(small, "tables/small_study_effects.csv")
+small[
+    ["outcome_domain", "trials", "egger_slope", "egger_p", "size_p", "rank_p", "interpreted"]
+].round(3)
+
+# %%
+read = small[small["interpreted"]]
+asymmetric = read[(read["egger_p"] < 0.1) | (read["size_p"] < 0.1) | (read["rank_p"] < 0.1)]
+named = ", ".join(labels[n].lower() for n in asymmetric["outcome_domain"]) or "none"
+Markdown(
+    f"{len(read)} of {len(small)} outcomes have {small_study.INTERPRETED_FROM} trials or more. Those "
+    f"where at least one of the three tests has p below 0.10: {named}. Asymmetry can come from "
+    "unpublished trials, but also from real differences between small and large ones."
+)
+
+# %% [markdown]
+# ## In absolute terms
+#
+# How many people must be offered peer support for one more to do better (Kraemer and Kupfer), or for
+# one more to respond if the baseline share responds without it (Furukawa); and how many points the
+# average effect would be on the scale that most trials of the outcome use.
+
+# %%
+outcomes = sheets.read_table("outcomes.csv")
+in_absolute_terms = pd.DataFrame(
+    [
+        absolute.absolute_row(main[d.name, d.family], d.rows, outcomes, baseline_risk)
+        for d in domains
+    ]
+)
+sheets.write_table(in_absolute_terms, "tables/absolute_effects.csv")
+columns = ["outcome_domain", "family", "trials", "nnt_kraemer_kupfer", "nnt_furukawa"]
+in_absolute_terms[[*columns, "nnt_risk_ratio", "instrument", "points"]].round(1)
+
+# %%
+Markdown(
+    "\n".join(
+        f"- {wording.absolute_text(row, labels)}" for row in in_absolute_terms.to_dict("records")
+    )
 )

@@ -1,16 +1,12 @@
 """Pooling against metafor's stored values, published results, and hand-sized cases."""
 
-import json
-from functools import cache
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
+from metafor_reference import HERE, agree, as_effects, reference
 
 from peersupport.pooling import composites, estimate_tau2, extreme, univariate
 
-HERE = Path(__file__).parent
 MODELS = {
     "fixed": ("none", "wald"),
     "random_dl": ("DL", "wald"),
@@ -18,22 +14,6 @@ MODELS = {
     "random_reml": ("REML", "wald"),
     "random_reml_hk": ("REML", "knapp-hartung"),
 }
-
-
-@cache
-def reference(name: str = "univariate") -> dict:
-    return json.loads((HERE / f"reference/{name}.json").read_text())["sets"]
-
-
-def as_effects(y, v, trial=None) -> pd.DataFrame:
-    trial = np.arange(len(y)) if trial is None else trial
-    return pd.DataFrame({"trial": trial, "effect": y, "variance": v, "n_arm1": 50, "n_arm2": 50})
-
-
-def agree(ours, theirs, tolerance=1e-6):
-    """Equal to metafor within the tolerance, relative where the numbers are large."""
-    theirs = np.array(theirs, dtype=float)
-    assert ours == pytest.approx(theirs, rel=tolerance, abs=tolerance)
 
 
 def test_reference_holds_twenty_published_data_sets():

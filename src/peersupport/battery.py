@@ -9,13 +9,20 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from peersupport.pooling import Fit, composites, extreme, univariate
+from peersupport import diagnostics, multilevel, small_study
+from peersupport.bayes import posterior
+from peersupport.pooling import Fit, composites, extreme, inference, prediction, univariate
+from peersupport.selection_model import fit_selection
 
 MAIN = "random_reml_hk"
 RECOVERY_TYPES = ("personal", "clinical", "functional")
 ANY_SERVICE_USE = "any_service_use"
 EXTRA_LABELS = {ANY_SERVICE_USE: "Hospital or other service use"}
 RANDOMISED = ("rct", "cluster_rct", "pilot_rct")
+UNCONVERTED = ("means", "change", "events_rr")  # methods that use the trial's own means or counts
+MINIMUM_DF = 4  # below it Satterthwaite's approximation is outside its tested range (Tipton 2015)
+FEW_DF = "fewer than 4 degrees of freedom: the interval is not to be relied on"
+ONE_EACH = "every trial has one effect"
 COLUMNS = (
     "outcome_domain family model k n effect ci_low ci_high p_value pi_low pi_high tau2 i2 q q_p "
     "trials tau2_ci_low tau2_ci_high i2_ci_low i2_ci_high sigma2_between sigma2_within df note"
@@ -34,6 +41,8 @@ class Settings:
     minimum_trials: int = 3
     window_start: int = 2020
     window_end: int = 2025
+    prior_scale: float = 0.5
+    small_effect: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,18 @@ def fit_battery(domain: Domain, settings: Settings) -> dict[str, Fit]:
     return {name: fit_model(domain, name, settings) for name in MODELS}
 
 
+def periods(domain: Domain, settings: Settings) -> dict[str, Fit]:
+    """The main model before and in the review's window; empty unless both have trials enough."""
+    start, end = settings.window_start, settings.window_end
+    years = domain.rows.groupby("trial")["year"].transform("min")
+    parts = {f"Before {start}": years < start, f"{start} to {end}": years.between(start, end)}
+    found = {
+        label: fit_model(replace(domain, rows=domain.rows[inside]), MAIN, settings)
+        for label, inside in parts.items()
+    }
+    return found if all(fit.trials >= settings.minimum_trials for fit in found.values()) else {}
+
+
 def pooled_table(fits: list[Fit]) -> pd.DataFrame:
     """One row per fit, unrounded: the table pooled_outcomes.csv."""
     return pd.DataFrame([{c: getattr(fit, c) for c in COLUMNS} for fit in fits], columns=COLUMNS)
@@ -142,15 +163,26 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+# ---- selections: rows and settings in, effects out ----
+
+
+def _rows(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    return rows
+
+
 def _all_trials(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    return composites(rows, settings.correlation)
+    joined = composites(rows, settings.correlation)
+    return joined.sort_values(["year", "study"], kind="stable", ignore_index=True)
 
 
 def _where(condition: Callable[[pd.DataFrame, Settings], pd.Series]):
     def select(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-        return composites(rows[condition(rows, settings)], settings.correlation)
+        return _all_trials(rows[condition(rows, settings)], settings)
 
     return select
+
+
+# ---- fits: effects and settings in, Fit out ----
 
 
 def _univariate(tau2: str, test: str):
@@ -159,16 +191,152 @@ def _univariate(tau2: str, test: str):
 
 _main = _univariate("REML", "knapp-hartung")
 
+
+def _extreme(which: str):
+    def fit(rows: pd.DataFrame, settings: Settings) -> Fit:
+        found = univariate(extreme(rows, which))
+        return found if rows["trial"].duplicated().any() else replace(found, note=ONE_EACH)
+
+    return fit
+
+
+def _without(rule: Callable[[Fit], pd.Series]):
+    """The main model without the trials that the rule, applied once to all of them, points at."""
+
+    def fit(effects: pd.DataFrame, settings: Settings) -> Fit:
+        out = rule(univariate(effects)).to_numpy(bool)
+        names = ", ".join(effects.loc[out, "study"])
+        left = int((~out).sum())
+        if left < settings.minimum_trials:
+            raise NotEstimable(f"{_count(left, 'trial')} left without {names}")
+        note = f"left out: {names}" if names else "none to leave out: as the main model"
+        return replace(univariate(effects[~out]), note=note)
+
+    return fit
+
+
+def _nested(correlation: Callable[[Settings], float], robust: bool):
+    """Three-level model, or with `robust` correlated hierarchical effects and CR2."""
+
+    def fit(rows: pd.DataFrame, settings: Settings) -> Fit:
+        if not rows["trial"].duplicated().any():
+            raise NotEstimable(ONE_EACH)
+        y, v = rows["effect"].to_numpy(float), rows["variance"].to_numpy(float)
+        trial = rows["trial"].to_numpy()
+        sampling = multilevel.sampling_covariance(v, trial, correlation(settings))
+        between, within = multilevel.variance_components(y, sampling, trial)
+        total = multilevel.total_covariance(sampling, trial, between, within)
+        mean, error = multilevel.generalised_mean(y, total)
+        trials, note = rows["trial"].nunique(), ""
+        df = trials - 1.0
+        if robust:
+            mean, error, df = multilevel.cr2(y, total, trial)
+            note = FEW_DF if df < MINIMUM_DF else ""
+        return Fit(
+            effects=rows.assign(weight=multilevel.weights(total)),
+            **inference(mean, error, df),
+            **prediction(mean, error, between + within, trials - 2),
+            **multilevel.heterogeneity(y, sampling, between + within),
+            sigma2_between=between,
+            sigma2_within=within,
+            note=note,
+        )
+
+    return fit
+
+
+def _trim_and_fill(effects: pd.DataFrame, settings: Settings) -> Fit:
+    y, v = _arrays(effects)
+    filled_y, filled_v, filled = small_study.trim_and_fill(y, v)
+    together = pd.DataFrame(
+        {"trial": range(len(filled_y)), "effect": filled_y, "variance": filled_v}
+    )
+    fit = univariate(together.assign(n_arm1=float("nan"), n_arm2=float("nan")))
+    note = f"{_count(filled, 'trial')} filled in beside the {len(y)}"
+    return replace(fit, effects=univariate(effects).effects, note=_few(effects, note))
+
+
+def _pet_peese(effects: pd.DataFrame, settings: Settings) -> Fit:
+    which, line = small_study.pet_peese(*_arrays(effects))
+    return Fit(
+        effects=effects,
+        **inference(line.intercept, line.intercept_se, line.df),
+        note=_few(effects, f"{which}: the effect that a trial of perfect precision would have"),
+    )
+
+
+def _selection(effects: pd.DataFrame, settings: Settings) -> Fit:
+    try:
+        found = fit_selection(*_arrays(effects))
+    except ValueError as reason:
+        raise NotEstimable(str(reason)) from None
+    note = (
+        f"results with one-sided p above 0.025 seen {found.relative_publication:.2f} times as often "
+        f"as the others; no selection: p = {found.likelihood_ratio_p:.3f}"
+    )
+    return Fit(
+        effects=effects,
+        **inference(found.effect, found.standard_error),
+        **prediction(found.effect, found.standard_error, found.tau2, len(effects) - 2),
+        tau2=found.tau2,
+        note=_few(effects, note),
+    )
+
+
+def _bayes(effects: pd.DataFrame, settings: Settings) -> Fit:
+    y, v = _arrays(effects)
+    found = posterior(y, v, settings.prior_scale)
+    above, small = (1 - found.mu_cdf(x) for x in (0.0, settings.small_effect))
+    return Fit(
+        effects=effects,
+        effect=found.mu_mean,
+        standard_error=found.mu_sd,
+        ci_low=found.mu_quantile(0.025),
+        ci_high=found.mu_quantile(0.975),
+        pi_low=found.new_effect_quantile(0.025),
+        pi_high=found.new_effect_quantile(0.975),
+        share_favouring=1 - found.new_effect_cdf(0.0),
+        tau2=found.tau2_quantile(0.5),
+        tau2_ci_low=found.tau2_quantile(0.025),
+        tau2_ci_high=found.tau2_quantile(0.975),
+        probability_above_0=above,
+        probability_above_small=small,
+        note=(
+            f"credible intervals, prior half-normal({settings.prior_scale:g}) on tau; "
+            f"P(effect > 0) = {above:.3f}, P(effect > {settings.small_effect:g}) = {small:.3f}"
+        ),
+    )
+
+
+def _arrays(effects: pd.DataFrame):
+    return effects["effect"].to_numpy(float), effects["variance"].to_numpy(float)
+
+
+def _few(effects: pd.DataFrame, note: str) -> str:
+    if len(effects) >= small_study.INTERPRETED_FROM:
+        return note
+    return f"{note}; fewer than {small_study.INTERPRETED_FROM} trials: shown, not interpreted"
+
+
 MODELS: dict[str, Model] = {
     "fixed": Model("Fixed effect", _all_trials, _univariate("none", "wald")),
     "random_dl": Model("Random, DerSimonian-Laird", _all_trials, _univariate("DL", "wald")),
     "random_pm": Model("Random, Paule-Mandel", _all_trials, _univariate("PM", "wald")),
     "random_reml": Model("Random, REML", _all_trials, _univariate("REML", "wald")),
     MAIN: Model("Random, REML, Hartung-Knapp (main)", _all_trials, _main),
-    "highest": Model("Highest effect per trial", lambda rows, s: extreme(rows, "highest"), _main),
-    "lowest": Model("Lowest effect per trial", lambda rows, s: extreme(rows, "lowest"), _main),
+    "highest": Model("Highest effect per trial", _rows, _extreme("highest")),
+    "lowest": Model("Lowest effect per trial", _rows, _extreme("lowest")),
+    "no_outliers": Model("Without outliers", _all_trials, _without(diagnostics.outliers)),
+    "no_influential": Model(
+        "Without influential trials",
+        _all_trials,
+        _without(lambda fit: diagnostics.influence(fit)["influential"]),
+    ),
     "low_risk_of_bias": Model(
         "Low risk of bias only", _where(lambda rows, s: rows["risk_of_bias"].eq("low")), _main
+    ),
+    "means_only": Model(
+        "Means or counts only", _where(lambda rows, s: rows["method"].isin(UNCONVERTED)), _main
     ),
     "rct_only": Model(
         "Randomised trials only", _where(lambda rows, s: rows["design"].isin(RANDOMISED)), _main
@@ -183,4 +351,12 @@ MODELS: dict[str, Model] = {
         _where(lambda rows, s: rows["helper_experience"].eq("distress")),
         _main,
     ),
+    "three_level": Model("Three levels", _rows, _nested(lambda s: 0.0, robust=False)),
+    "che_rve": Model(
+        "Correlated effects, robust (CHE)", _rows, _nested(lambda s: s.correlation, robust=True)
+    ),
+    "trim_and_fill": Model("Trim and fill", _all_trials, _trim_and_fill),
+    "pet_peese": Model("PET-PEESE", _all_trials, _pet_peese, least=4),
+    "selection_3psm": Model("Selection model (3PSM)", _all_trials, _selection, least=5),
+    "bayes_half_normal": Model("Bayesian, half-normal prior", _all_trials, _bayes),
 }

@@ -67,7 +67,7 @@ univariate <- function(s) {
   begg <- quiet(ranktest(s$yi, s$vi))
   loo <- quiet(leave1out(main))
   influence <- quiet(influence(main))
-  filled <- quiet(trimfill(main))
+  filled <- quiet(trimfill(main, test = "knha", control = tight(s)))  # it forgets both otherwise
   pet <- summary(lm(s$yi ~ sqrt(s$vi), weights = 1 / s$vi))$coefficients
   peese <- summary(lm(s$yi ~ s$vi, weights = 1 / s$vi))$coefficients
   bauj <- { pdf(NULL); b <- quiet(baujat(main)); dev.off(); b }
@@ -95,9 +95,18 @@ univariate <- function(s) {
     pet = list(effect = pet[1, 1], se = pet[1, 2], p_value = pet[1, 4]),
     peese = list(effect = peese[1, 1], se = peese[1, 2], p_value = peese[1, 4]),
     selection = tryCatch({
-      m <- quiet(selmodel(fit(s, "ML"), type = "stepfun", steps = 0.025, alternative = "greater"))
-      list(effect = num(m$beta), se = num(m$se), tau2 = num(m$tau2), delta = num(m$delta[2]), ll = num(m$fit.stats["ll", "ML"]),
-           se_tau2 = num(m$se.tau2), observed = as.numeric(table(factor(pnorm(s$yi / sqrt(s$vi), lower.tail = FALSE) > 0.025, c(FALSE, TRUE)))))
+      sign <- sign(as.numeric(main$beta))  # the model looks for a lack of results below zero
+      flipped <- list(yi = sign * s$yi, vi = s$vi)
+      ml <- fit(flipped, "ML")
+      from <- expand.grid(tau2.init = c(0.2, 1) * var(s$yi), delta.init = c(0.05, 0.3, 1, 4))
+      tries <- lapply(seq_len(nrow(from)), function(i) tryCatch(quiet(selmodel(
+        ml, type = "stepfun", steps = 0.025, alternative = "greater",
+        control = list(tau2.init = from$tau2.init[i], delta.init = from$delta.init[i], reltol = 1e-13, maxit = 5000))),
+        error = function(e) NULL))
+      tries <- Filter(Negate(is.null), tries)
+      m <- tries[[which.max(vapply(tries, function(t) t$fit.stats["ll", "ML"], 0))]]
+      list(sign = sign, effect = num(m$beta), se = num(m$se), tau2 = num(m$tau2), delta = num(m$delta[2]), ll = num(m$fit.stats["ll", "ML"]),
+           se_tau2 = num(m$se.tau2), observed = as.numeric(table(factor(pnorm(flipped$yi / sqrt(s$vi), lower.tail = FALSE) > 0.025, c(FALSE, TRUE)))))
     }, error = function(e) NULL)
   )
 }

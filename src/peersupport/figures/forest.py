@@ -80,7 +80,7 @@ def forest(
     blocks = _blocks(fit, order, groups)
     lines = sum(len(rows) + (2 if group else 0) for _, rows, group in blocks)
     height = HEAD + FOOT + ROW * (lines + 2.5)
-    canvas = _Canvas(_empty_page(height), height, PLOT, _limits(fit), FOOT, lines + 2.5)
+    canvas = _Canvas(blank_page(height), height, PLOT, _limits(fit), FOOT, lines + 2.5)
     canvas.heaviest = fit.effects["weight"].max()
     canvas.header(title, fit.family, with_risk=risk is not None)
     judgements = None if risk is None else risk.set_index(["study", "domain"])["judgement"]
@@ -112,7 +112,7 @@ def summary_forest(sections: dict[str, list[Fit]], labels: dict[str, str], *, ti
     step = 1.2  # lines per domain
     heights = [ROW * step * (len(fits) + 1) + AXIS for fits in sections.values()]
     height = HEAD + 9 + sum(heights)
-    figure, bottom = _empty_page(height), height - HEAD
+    figure, bottom = blank_page(height), height - HEAD
     limits = {
         family: _summary_limits(
             [f for fits in sections.values() for f in fits if f.family == family]
@@ -136,6 +136,36 @@ def summary_forest(sections: dict[str, list[Fit]], labels: dict[str, str], *, ti
     for line, words in enumerate(legend):
         canvas.page_text(STUDY, 6 - 3.4 * line, words, fontsize=6.5)
     return figure
+
+
+def draw_interval(axes, y, low, high, limits, **style):
+    """A horizontal line from low to high; where it leaves the limits it ends in an arrowhead."""
+    style = {"color": BLACK, "linewidth": 0.9, "solid_capstyle": "butt", "zorder": 2} | style
+    axes.plot(np.clip([low, high], *limits), [y, y], **style)
+    ends = ((limits[0], low < limits[0], "<"), (limits[1], high > limits[1], ">"))
+    for place, cut, mark in ends:
+        if cut:
+            axes.plot(
+                [place],
+                [y],
+                mark,
+                color=style["color"],
+                markersize=3 + 0.6 * style["linewidth"],
+                clip_on=False,
+                zorder=style["zorder"],
+            )
+
+
+def label_effect_axis(axes, family: str, limits: tuple[float, float], short=False) -> None:
+    """Limits, ticks and label of an axis of effects: g, or risk ratios at their logarithms."""
+    axes.set_xlim(limits)
+    if family == "log_rr":
+        ticks = _ratio_ticks(limits)
+        axes.set_xticks(np.log(ticks), [f"{tick:g}" for tick in ticks])
+        axes.set_xlabel("Risk ratio (log scale)" + ("" if short else ", above 1 is better"))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+        axes.set_xlabel("Hedges g")
 
 
 class _Canvas:
@@ -214,23 +244,7 @@ class _Canvas:
             self.text(x, y, JUDGEMENT_SYMBOL[judgement], ha="center", fontsize=6)
 
     def whisker(self, y, low, high, **style):
-        start, end = np.clip([low, high], *self.limits)
-        style = {"color": BLACK, "linewidth": 0.9, "solid_capstyle": "butt", "zorder": 2} | style
-        self.axes.plot([start, end], [y, y], **style)
-        for end_of_axis, cut, mark in (
-            (self.limits[0], low < self.limits[0], "<"),
-            (self.limits[1], high > self.limits[1], ">"),
-        ):
-            if cut:
-                self.axes.plot(
-                    [end_of_axis],
-                    [y],
-                    mark,
-                    color=style["color"],
-                    markersize=3 + 0.6 * style["linewidth"],
-                    clip_on=False,
-                    zorder=style["zorder"],
-                )
+        draw_interval(self.axes, y, low, high, self.limits, **style)
 
     def square(self, y, effect, share):
         side = 3.2 * np.sqrt(max(share, 0.06))  # mm; area in proportion to the weight
@@ -338,7 +352,12 @@ def _blocks(fit, order, groups):
     ]
 
 
-def _empty_page(height: float):
+def blank_page(height: float):
+    """A figure PAGE wide and `height` mm high, on which axes are placed by hand.
+
+    The layout engine is switched off after the figure is made: a figure made without one gets the
+    style's constrained layout back when it is saved.
+    """
     figure, _ = new_figure(PAGE, height)
     figure.clear()
     figure.set_layout_engine("none")

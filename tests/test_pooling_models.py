@@ -1,0 +1,134 @@
+"""Three-level, CHE with CR2, the selection model against R; the quadrature against known answers."""
+
+import numpy as np
+import pytest
+from metafor_reference import agree, as_effects, reference
+from scipy import stats
+
+from peersupport import multilevel
+from peersupport.bayes import posterior
+from peersupport.pooling import univariate
+from peersupport.selection_model import fit_selection
+
+NESTED = pytest.mark.parametrize("name", reference("multilevel"))
+
+
+def nested(name):
+    stored = reference("multilevel")[name]
+    return (
+        stored,
+        np.array(stored["yi"], float),
+        np.array(stored["vi"], float),
+        np.array(stored["trial"]),
+    )
+
+
+@NESTED
+def test_three_level_agrees_with_metafor(name):
+    stored, y, v, trial = nested(name)
+    expected = stored["three_level"]
+    between, within = multilevel.variance_components(y, np.diag(v), trial)
+    total = multilevel.total_covariance(np.diag(v), trial, between, within)
+    mean, error = multilevel.generalised_mean(y, total)
+    agree(
+        [mean, error, between, within],
+        [expected[key] for key in ("effect", "se", "sigma2_between", "sigma2_within")],
+        1e-4,
+    )
+
+
+@NESTED
+def test_che_with_cr2_agrees_with_clubsandwich(name):
+    stored, y, v, trial = nested(name)
+    expected = stored["che_rve"]
+    covariance = multilevel.sampling_covariance(v, trial, 0.6)
+    between, within = multilevel.variance_components(y, covariance, trial)
+    total = multilevel.total_covariance(covariance, trial, between, within)
+    ours = [between, within, *multilevel.cr2(y, total, trial)]
+    keys = ("sigma2_between", "sigma2_within", "effect", "se", "df")
+    agree(ours, [expected[key] for key in keys], 1e-4)
+
+
+def test_konstantopoulos_2011_has_its_published_three_level_estimates():
+    """Konstantopoulos 2011, table 5 / metafor: mean 0.1847, district 0.0651, school 0.0327."""
+    _, y, v, trial = nested("konstantopoulos2011")
+    between, within = multilevel.variance_components(y, np.diag(v), trial)
+    total = multilevel.total_covariance(np.diag(v), trial, between, within)
+    found = (*multilevel.generalised_mean(y, total), between, within)
+    assert np.round(found, 4).tolist() == [0.1847, 0.0846, 0.0651, 0.0327]
+
+
+SECOND_MAXIMUM = ("li2007", "egger2001")  # metafor stops at a lower maximum, from eight starts
+
+
+def carries_selection(stored) -> bool:
+    """Results on both sides of the step, and metafor's maximum is not at a bound of its own."""
+    found = stored["selection"]
+    return bool(found) and min(found["observed"]) > 0 and 1e-3 < found["delta"] < 90
+
+
+@pytest.mark.parametrize("name", [n for n, s in reference().items() if carries_selection(s)])
+def test_selection_model_agrees_with_metafor(name):
+    stored = reference()[name]
+    expected = stored["selection"]
+    ours = fit_selection(expected["sign"] * np.array(stored["yi"]), stored["vi"])
+    assert ours.log_likelihood > expected["ll"] - 1e-6
+    if name in SECOND_MAXIMUM:
+        assert ours.log_likelihood > expected["ll"] + 0.1
+        return
+    agree(ours.log_likelihood, expected["ll"], 1e-4)
+    agree(
+        [ours.effect, ours.tau2, ours.relative_publication],
+        [expected[key] for key in ("effect", "tau2", "delta")],
+        1e-4,
+    )
+    if expected["se"] is not None:
+        agree(ours.standard_error, expected["se"], 1e-4)
+
+
+def test_selection_model_refuses_one_sided_data():
+    with pytest.raises(ValueError, match="every trial"):
+        fit_selection([0.9, 1.0, 1.1, 0.8], [0.01] * 4)
+    with pytest.raises(ValueError, match="no trial"):
+        fit_selection([0.01, 0.0, -0.1, 0.02], [0.01] * 4)
+
+
+def test_posterior_with_a_prior_at_zero_is_the_fixed_effect():
+    y, v = [0.1, 0.4, 0.3], [0.02, 0.05, 0.03]
+    fit = univariate(as_effects(y, v), "none", "wald")
+    tight = posterior(y, v, 1e-6)
+    agree([tight.mu_mean, tight.mu_sd], [fit.effect, fit.standard_error], 1e-6)
+    agree(tight.mu_cdf(0.0), stats.norm.cdf(0, fit.effect, fit.standard_error), 1e-6)
+
+
+def test_posterior_agrees_with_a_grid_that_knows_nothing_of_the_algebra():
+    """Likelihood times prior on a fine two-dimensional grid of mu and tau."""
+    y, v, scale = np.array([0.1, 0.8, 0.3, -0.2]), np.array([0.02, 0.05, 0.03, 0.04]), 0.5
+    mu = np.linspace(-3, 3.5, 1301)
+    tau = np.linspace(0, 4, 1201)
+    log_p = stats.halfnorm.logpdf(tau, scale=scale)[None, :] + sum(
+        stats.norm.logpdf(yi, mu[:, None], np.sqrt(vi + tau[None, :] ** 2))
+        for yi, vi in zip(y, v, strict=True)
+    )
+    mass = np.exp(log_p - log_p.max())
+    mass[:, [0, -1]] /= 2  # trapezoid in tau
+    mass /= mass.sum()
+    ours = posterior(y, v, scale)
+    of_mu = mass.sum(axis=1)
+    grid_mean = of_mu @ mu
+    agree(ours.mu_mean, grid_mean, 1e-4)
+    agree(ours.mu_sd, np.sqrt(of_mu @ (mu - grid_mean) ** 2), 1e-4)
+    agree(
+        1 - ours.mu_cdf(0.2),
+        of_mu[mu > 0.2 + 1e-9].sum() + of_mu[np.isclose(mu, 0.2)].sum() / 2,
+        1e-3,
+    )
+    agree(ours.weight @ ours.tau, mass.sum(axis=0) @ tau, 1e-4)
+
+
+def test_posterior_quantiles_invert_the_distribution_functions():
+    found = posterior([0.1, 0.8, 0.3], [0.02, 0.05, 0.03], 0.5)
+    for probability in (0.025, 0.5, 0.975):
+        agree(found.mu_cdf(found.mu_quantile(probability)), probability, 1e-9)
+        agree(found.new_effect_cdf(found.new_effect_quantile(probability)), probability, 1e-9)
+    assert found.new_effect_quantile(0.975) > found.mu_quantile(0.975)
