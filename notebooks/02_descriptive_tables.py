@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 # ---
@@ -54,6 +54,25 @@ Markdown(
     f"trials; with companion reports joined these are {len(randomised)} trials. "
     f"{len(randomised) - randomised['participants'].isna().sum()} of the trials state how many people took part, "
     f"{randomised['participants'].sum():,.0f} in all."
+)
+
+# %% [markdown]
+# ## How the studies were found
+#
+# The flow of records after PRISMA 2020, drawn in notebook 01. The search was not one of bibliographic databases, so the
+# flow runs through the column of other methods.
+#
+# ![PRISMA 2020 flow diagram](../figures/01_prisma_flow.png)
+
+# %%
+flow = read_table("tables/prisma.csv").set_index(["column", "box", "detail"])["n"]
+included = int(flow["included", "studies", "primary studies included"])
+independent = int(flow["included", "studies", "of these, independent of one another"])
+assessed = int(flow["other", "assessed", "reports assessed for eligibility"])
+Markdown(
+    f"{assessed} reports were assessed, {included} primary studies included. The flow and the table of studies "
+    + ("agree" if (included, independent) == (len(studies), len(trials)) else "DISAGREE")
+    + f": {len(studies)} studies, {len(trials)} of them independent of one another."
 )
 
 # %% [markdown]

@@ -182,7 +182,7 @@ def reporting_dots(ax, table: pd.DataFrame, items: Mapping[str, str], families: 
     for place, (family, label) in enumerate(families.items()):
         part = table[table["design_family"] == family].set_index("item").loc[list(items)]
         y = np.arange(len(items)) + (place - (len(families) - 1) / 2) * step
-        ax.hlines(y, part["ci_low"], part["ci_high"], color=colours[family], lw=1.2)
+        ax.hlines(y, part["ci_low"], part["ci_high"], color="#404040", lw=0.9)
         ax.scatter(
             part["share"], y, s=17, marker=markers[family], color=colours[family],
             edgecolor="black", lw=0.4, zorder=3, label=f"{label} (n = {part['of'].iloc[0]})",

@@ -125,7 +125,7 @@ def share_heatmap(
         order = themes["theme"].to_list()
         shares = table.pivot(index="theme", columns="level", values="share").loc[order, list(names)]
         counts = table.pivot(index="theme", columns="level", values="studies")
-        counts = counts.loc[order, list(names)].astype(str).replace("0", "·")
+        counts = counts.loc[order, list(names)].astype(str).replace("0", "")
         sns.heatmap(
             shares, ax=ax, annot=counts, fmt="", cmap="Blues", vmin=0, vmax=top, cbar=False,
             linewidths=0.3, linecolor="white", annot_kws={"fontsize": 6.5},
@@ -136,7 +136,7 @@ def share_heatmap(
         ax.xaxis.tick_top()
         ax.set(xlabel="", ylabel="")
         ax.tick_params(length=0)
-        ax.set_title(title, y=1.14)
+        ax.set_title(title, y=1.15)
         for edge in np.flatnonzero(themes["theme_group"].ne(themes["theme_group"].shift())):
             ax.axhline(edge, color="black", lw=0.8)
     axes[0, 0].set_yticks(np.arange(len(themes)) + 0.5, themes["theme"].map(labels), rotation=0)
@@ -165,7 +165,7 @@ def pair_heatmap(
     single = table.drop_duplicates("theme_a").set_index("theme_a")["a"]
     other = table.drop_duplicates("theme_b").set_index("theme_b")["b"]
     sns.heatmap(
-        shade, ax=ax, annot=counts.astype(str).replace("0", "·"), fmt="", cmap="Blues", vmin=0,
+        shade, ax=ax, annot=counts.astype(str).replace("0", ""), fmt="", cmap="Blues", vmin=0,
         linewidths=0.3, linecolor="white", annot_kws={"fontsize": 6.5},
         cbar_kws={"label": "Jaccard index (number: studies that report both)", "shrink": 0.7},
     )  # fmt: skip
