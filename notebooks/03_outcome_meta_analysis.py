@@ -196,10 +196,12 @@ for key, models in fits.items():
 pages[widest]
 
 # %%
-influences = pd.concat(
-    [t["influences"].assign(outcome_domain=n, family=f) for (n, f), t in tables.items()]
+influences, without_each = (
+    pd.concat([t[kind].assign(outcome_domain=n, family=f) for (n, f), t in tables.items()])
+    for kind in ("influences", "left_out")
 )
 sheets.write_table(influences, "tables/influence.csv")
+sheets.write_table(without_each, "tables/leave_one_out.csv")
 flagged = influences[influences["influential"] & (influences["family"] == "smd")]
 often = flagged["study"].value_counts()
 Markdown(
@@ -243,19 +245,22 @@ Markdown(
 #
 # How many people must be offered peer support for one more to do better (Kraemer and Kupfer), or for
 # one more to respond if the baseline share responds without it (Furukawa); and how many points the
-# average effect would be on the scale that most trials of the outcome use.
+# average effect would be on the scale that most trials of the outcome use. Beside them, from the
+# Bayesian model, the probability that the average effect is above zero, and above a small effect.
 
 # %%
 outcomes = sheets.read_table("outcomes.csv")
 in_absolute_terms = pd.DataFrame(
     [
-        absolute.absolute_row(main[d.name, d.family], d.rows, outcomes, baseline_risk)
-        for d in domains
+        absolute.absolute_row(
+            models[battery.MAIN], models["bayes_half_normal"], d.rows, outcomes, baseline_risk
+        )
+        for d, models in zip(domains, fits.values(), strict=True)
     ]
 )
 sheets.write_table(in_absolute_terms, "tables/absolute_effects.csv")
-columns = ["outcome_domain", "family", "trials", "nnt_kraemer_kupfer", "nnt_furukawa"]
-in_absolute_terms[[*columns, "nnt_risk_ratio", "instrument", "points"]].round(1)
+columns = ["outcome_domain", "nnt_kraemer_kupfer", "nnt_furukawa", "nnt_risk_ratio", "points"]
+in_absolute_terms[[*columns, "probability_above_0", "probability_above_small"]].round(2)
 
 # %%
 Markdown(

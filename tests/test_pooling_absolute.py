@@ -43,6 +43,17 @@ def test_baseline_must_be_a_probability(baseline):
         nnt_furukawa(0.2, baseline)
 
 
+def test_an_sd_on_another_scoring_is_set_aside():
+    """RAS as a mean of items (SD 0.7) among sums of items (SD 11 and 14)."""
+    rows = pd.DataFrame(
+        {"row_id": list("abc"), "trial": list("123"), "instrument": "RAS", "outcome_domain": "hope"}
+    )
+    sds = {"sd_arm2": [11.0, 14.0, 0.7], "n_arm2": 41}
+    scale = commonest_scale(rows, rows[["row_id"]].assign(outcome_type="msd", **sds))
+    assert scale["trials"] == 2
+    assert scale["sd"] == pytest.approx(np.sqrt((121 + 196) / 2))
+
+
 def test_commonest_scale_counts_trials_and_pools_sds():
     rows = pd.DataFrame(
         {
@@ -61,7 +72,7 @@ def test_commonest_scale_counts_trials_and_pools_sds():
         }
     )
     scale = commonest_scale(rows, outcomes)
-    assert (scale["instrument"], scale["trials"]) == ("XS", 2)
+    assert (scale["instrument"], scale["trials"]) == ("X scale (XS)", 2)
     assert scale["sd"] == pytest.approx(np.sqrt((10 * 9 + 30 * 16) / 40))
     assert commonest_scale(rows, outcomes.assign(outcome_type="change")) is None
     assert commonest_scale(rows.assign(outcome_domain=list("abcd")), outcomes) is None

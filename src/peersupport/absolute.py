@@ -8,6 +8,8 @@ from scipy import stats
 
 from peersupport.pooling import Fit
 
+ODD_SD = 2  # times the instrument's median SD
+
 
 def nnt_kraemer_kupfer(g: float) -> float:
     """Kraemer & Kupfer 2006: 1 / (2 Phi(g / sqrt 2) - 1). Negative: one is harmed per so many treated.
@@ -34,14 +36,23 @@ def nnt_risk_ratio(log_rr: float, baseline: float, good_event: bool) -> float:
     return float("inf") if gain == 0 else float(1 / gain)
 
 
-def absolute_row(fit: Fit, rows: pd.DataFrame, outcomes: pd.DataFrame, baseline: float) -> dict:
-    """One domain in absolute terms: NNTs of the effect and of both ends of its interval, and points.
+def absolute_row(
+    fit: Fit, bayes: Fit, rows: pd.DataFrame, outcomes: pd.DataFrame, baseline: float
+) -> dict:
+    """One domain in absolute terms: NNTs of the effect and of both ends of its interval, points, and
+    probabilities: `share_favouring` the share of settings whose true effect is expected to favour peer
+    support (main model), `probability_*` of the average effect (bayes).
 
     rows: the domain's effects; outcomes: notebook 01's tidy outcomes. `_low` belongs to the interval's
     lower end; negative NNT: to harm (Altman 1998). Risk ratios of events of both kinds, good and bad,
     have no common baseline and so no NNT; domains of several outcomes have no common scale.
     """
     row = {"outcome_domain": fit.outcome_domain, "family": fit.family, "trials": fit.trials}
+    row |= {
+        "share_favouring": fit.share_favouring,
+        "probability_above_0": bayes.probability_above_0,
+        "probability_above_small": bayes.probability_above_small,
+    }
     ends = {"": fit.effect, "_low": fit.ci_low, "_high": fit.ci_high}
     for suffix, value in ends.items():
         if fit.family == "smd":
@@ -63,22 +74,31 @@ def commonest_scale(rows: pd.DataFrame, outcomes: pd.DataFrame) -> pd.Series | N
     rows: the domain's effects; outcomes: notebook 01's tidy outcomes with `row_id, instrument, sd_arm2,
     n_arm2, outcome_type`. SD: pooled over trials, sqrt(sum (n-1) sd^2 / sum (n-1)), from rows with
     scores at one time (`msd`). Instruments are compared by their acronym where they give one in
-    brackets. None if no instrument with SDs is there, or if the rows span several outcome domains.
+    brackets. SDs beyond twice or under half the median of their instrument are set aside: they come
+    from another way of scoring (a mean of items, not a sum) or are standard errors. None if no
+    instrument with SDs is there, or if the rows span several outcome domains.
     """
     if rows["outcome_domain"].nunique() > 1:
         return None
     scores = outcomes[outcomes["outcome_type"].eq("msd") & outcomes["sd_arm2"].gt(0)]
     scores = scores[scores["n_arm2"].gt(1)][["row_id", "sd_arm2", "n_arm2"]]
     found = rows[["row_id", "trial", "instrument"]].merge(scores, on="row_id")
-    found = found.assign(instrument=found["instrument"].map(_short))
     if found.empty:
         return None
-    counted = found.groupby("instrument").agg(trials=("trial", "nunique"), people=("n_arm2", "sum"))
+    found = found.assign(scale=found["instrument"].map(_short))
+    usual = found.groupby("scale")["sd_arm2"].transform("median")
+    found = found[found["sd_arm2"].between(usual / ODD_SD, usual * ODD_SD)]
+    counted = found.groupby("scale").agg(trials=("trial", "nunique"), people=("n_arm2", "sum"))
     name = counted.sort_values(["trials", "people"], ascending=False, kind="stable").index[0]
-    same = found[found["instrument"].eq(name)]
+    same = found[found["scale"].eq(name)]
     weight = same["n_arm2"] - 1
-    sd = float(np.sqrt((weight * same["sd_arm2"] ** 2).sum() / weight.sum()))
-    return pd.Series({"instrument": name, "trials": int(counted.loc[name, "trials"]), "sd": sd})
+    return pd.Series(
+        {
+            "instrument": same["instrument"].mode().iloc[0],
+            "trials": int(counted.loc[name, "trials"]),
+            "sd": float(np.sqrt((weight * same["sd_arm2"] ** 2).sum() / weight.sum())),
+        }
+    )
 
 
 def _good_event(rows: pd.DataFrame, outcomes: pd.DataFrame) -> bool | None:
