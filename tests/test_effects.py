@@ -257,7 +257,7 @@ def test_sign_against_the_conclusion_is_flagged_and_kept():
 
 def test_database_figures_that_contradict_its_means_are_flagged():
     assert (
-        one(**MSD, source="open_database", effect=-0.4).flags
+        one(**MSD, source="open_database", effect=-0.4)["flags"]
         == "database_sign_conflict; database_size_differs"
     )
     assert one(**MSD, source="open_database", effect=0.3969)["flags"] == ""
