@@ -71,7 +71,7 @@ independent = int(flow["included", "studies", "of these, independent of one anot
 assessed = int(flow["other", "assessed", "reports assessed for eligibility"])
 Markdown(
     f"{assessed} reports were assessed, {included} primary studies included. The flow and the table of studies "
-    + ("agree" if (included, independent) == (len(studies), len(trials)) else "DISAGREE")
+    + ("agree" if (included, independent) == (len(studies), len(trials)) else "do not agree")
     + f": {len(studies)} studies, {len(trials)} of them independent of one another."
 )
 
@@ -200,15 +200,20 @@ write_figure(
 )  # fmt: skip
 
 # %%
-remote = desc.remote_share(studies, pandemic_start, pandemic_end)
+remote = desc.remote_share(studies, pandemic_start, pandemic_end, window_end)
 write_table(remote, "tables/remote_delivery_by_period.csv")
 periods = "; ".join(
     f"{r.period}: {r.remote} of {r.of} ({r.share:.0%}, 95% CI {r.ci_low:.0%} to {r.ci_high:.0%})"
     for r in remote.itertuples()
 )
+differences = " and ".join(
+    f"{r.difference * 100:.0f} points (95% CI {r.difference_low * 100:.0f} to {r.difference_high * 100:.0f})"
+    for r in remote.iloc[1:].itertuples()
+)
 Markdown(
-    f"{text}; {studies['year'].isna().sum()} carries no date on the page seen and stands at the right. Digital, telephone "
-    f"or hybrid delivery, among the studies that report their delivery: {periods}."
+    f"{text}; those whose page carries no date ({studies['year'].isna().sum()}) stand at the right. Digital, telephone or "
+    f"hybrid delivery, among the studies that report their delivery: {periods}. The differences to the first period are "
+    f"{differences}."
 )
 
 # %% [markdown]
@@ -226,8 +231,8 @@ write_table(income, "tables/trials_by_income.csv")
 figure = draw.map_and_income(places, countries, income, world.world_map)
 name = countries.set_index("country")["name"]
 sentence = (
-    f"{places.iloc[0].trials} of {len(randomised)} randomised trials have a site in {name[places.iloc[0].country]}, the "
-    f"most of any of {places['country'].count()} countries"
+    f"of {places['country'].count()} countries with a randomised trial, {name[places.iloc[0].country]} has the most: "
+    f"{places.iloc[0].trials} of {len(randomised)} have a site there"
 )
 write_figure(
     figure, "02_world_map", notebook=here,
@@ -238,7 +243,7 @@ write_figure(
 row = income.set_index("income_group").loc["high"]
 several = int(randomised["country"].str.contains(";", na=False).sum())
 Markdown(
-    f"{sentence}. {row.trials} of {row.of} trials with a stated country ({row.share:.0%}) come from high-income "
+    f"{sentence[0].upper() + sentence[1:]}. {row.trials} of {row.of} trials with a stated country ({row.share:.0%}) come from high-income "
     f"countries alone; {several} trials had sites in several countries."
 )
 
@@ -272,7 +277,7 @@ write_figure(
 # %%
 complete = fidelity["fidelity_index"].notna().sum()
 Markdown(
-    f"Of {len(studies)} studies: {text}. All four items of the index are answered in {complete} studies; counting what is "
+    f"Of {len(studies)} studies: {text}. All four items of the index are answered in {complete} of them; counting what is "
     f"not reported as 0, the index is 0 in {(fidelity['fidelity_index_absent'] == 0).sum()} and 4 in "
     f"{(fidelity['fidelity_index_absent'] == 4).sum()}. The answers are mostly yes or not reported: an explicit no is "
     f"given {every['no'].sum()} times."
@@ -283,7 +288,8 @@ Markdown(
 #
 # The overall judgement follows RoB 2: high where any domain is high or several raise some concerns, low where all are low.
 # A domain without information counts neither as low nor as a concern; it leaves the overall judgement open unless the
-# other domains already make it high. Where the open database appraised a trial, its judgement stands.
+# other domains already make it high. Where the open database appraised a trial, its judgement stands. The trials in bold
+# enter a pooled outcome of notebook 03.
 
 # %%
 appraisal = read_table("appraisal.csv")
@@ -294,7 +300,8 @@ domains = {**labels("rob2"), "overall": "Overall"}
 shown = judged[judged["study"].isin(randomised["study"]) & (judged["tool"] == "rob2")]
 people = randomised.set_index("study")["participants"]
 shown = shown.assign(participants=shown["study"].map(people))
-figure = lights.traffic_lights(shown, domains, judgements)
+pooled = apr.in_pooled_outcomes(read_table("effects.csv"), judged, minimum_trials)
+figure = lights.traffic_lights(shown, domains, judgements, bold=set(pooled["study"]))
 overall = shown[shown["domain"] == "overall"].set_index("study")["judgement"]
 text = "; ".join(f"{label.lower()} {(overall == code).sum()}" for code, label in judgements.items())
 write_figure(
@@ -307,7 +314,6 @@ write_figure(
 # outcome, weighted as in the meta-analysis.
 
 # %%
-pooled = apr.in_pooled_outcomes(read_table("effects.csv"), judged, minimum_trials)
 by_domain = apr.judgement_shares(shown, weight="participants")
 summary = apr.pooled_summary(pooled, apr.judgement_shares(shown), by_domain)
 write_table(summary, "tables/risk_of_bias_summary.csv")
@@ -317,10 +323,21 @@ k = in_pool.groupby("outcome")["trial"].nunique()
 pool_names = lights.pool_names(k, labels("outcome_domain"))
 by_outcome = apr.judgement_shares(in_pool, by="outcome", weight="weight")
 weighted = int(shown.loc[shown["domain"] == "overall", "participants"].notna().sum())
+coders = read_table("agreement.csv").query("sheet == 'appraisal' and column == 'judgement'").iloc[0]
+agreed = f"two coders: {coders.agree:.0%} agreement, kappa {coders.kappa:.2f}"
+
+# %%
 figure = lights.summary_bars(
     [
-        ("A  All randomised trials, by domain", f"Share of the participants of {weighted} trials", by_domain, domains, None),
-        ("B  Overall judgement in each pooled outcome", "Share of the weight", by_outcome, pool_names, k.map("k = {}".format)),
+        (
+            "A  All randomised trials, by domain",
+            f"Share of the participants of {weighted} trials ({agreed})",
+            by_domain, domains, None,
+        ),
+        (
+            "B  Overall judgement in each pooled outcome", "Share of the weight in the meta-analysis",
+            by_outcome, pool_names, k.map("k = {}".format),
+        ),
     ],
     judgements, 150,
 )  # fmt: skip
@@ -330,14 +347,21 @@ write_figure(
 )  # fmt: skip
 
 # %%
-agreement = read_table("agreement.csv").query("sheet == 'appraisal'")
+figure = lights.bars_by_outcome(summary, pool_names, k, domains, judgements)
+highest = in_pool.assign(high=in_pool["judgement"] == "high").groupby("outcome")["high"].mean()
+span = f"from {highest.min():.0%} to {highest.max():.0%} of the trials of a pooled outcome are at high risk overall"
+write_figure(
+    figure, "02_risk_of_bias_outcomes", notebook=here, title="Risk of bias by domain in each pooled outcome",
+    alt_text=f"Stacked bars to 100% for {len(k)} pooled outcomes; {span}.",
+)  # fmt: skip
+
+# %%
 database = apr.agreement_with_database(appraisal)
 write_table(database, "tables/risk_of_bias_agreement.csv")
-coders = agreement.iloc[-1]
 strict = apr.risk_of_bias(appraisal, rob2_several_concerns + 1).query("domain == 'overall'")
 strict = strict[strict["study"].isin(overall.index)]
 Markdown(
-    f"Overall risk of bias of {len(overall)} trials: {text}. Were 'several' {rob2_several_concerns + 1} domains or more, "
+    f"Overall risk of bias of {len(overall)} trials: {text}; {span}. Were 'several' {rob2_several_concerns + 1} domains or more, "
     f"{(strict['judgement'] == 'high').sum()} would be high. The two coders agreed on {coders.agree:.0%} of {coders.n:.0f} "
     f"judgements (kappa {coders.kappa:.2f}, 95% CI {coders.kappa_low:.2f} to {coders.kappa_high:.2f}); with the database's "
     f"raters they agreed on {database['same'].sum()} of {database['n'].sum()}, or {database['same_informed'].sum()} of the "

@@ -15,6 +15,8 @@
 
 # %% tags=["parameters"]
 seed = 20261122
+window_start = 2020
+window_end = 2025
 minimum_trials = 3
 minimum_group = 10
 soft_kappa = 0.6
@@ -95,6 +97,28 @@ Markdown(
 )
 
 # %% [markdown]
+# The same counts over the window of the main analysis, and with the reports of one trial joined.
+
+# %%
+by_study = studies.set_index("study")
+dated = by_study["year"].between(window_start, window_end)
+scopes = {
+    "all": reported,
+    "window": reported[dated.reindex(reported.index).to_numpy()],
+    "one_per_trial": thm.one_per_trial(reported, by_study["trial"]),
+}
+other_counts = thm.frequency_sensitivity(scopes)
+write_table(other_counts, "tables/theme_frequency_sensitivity.csv")
+leaders = other_counts[other_counts["rank"] <= 5].query("theme_group == 'barrier'")
+leaders = leaders.groupby("scope")["theme"].agg(set)
+moved = {scope: len(leaders["all"] ^ found) for scope, found in leaders.items() if scope != "all"}
+Markdown(
+    f"In the window {len(scopes['window'])} studies remain; with reports joined there are {len(scopes['one_per_trial'])} trials "
+    f"or samples. Among the five most frequent barriers, {moved['window']} enter or leave in the window and "
+    f"{moved['one_per_trial']} when reports are joined."
+)
+
+# %% [markdown]
 # ## By population, delivery, setting and perspective
 #
 # The shade is the share of a group's studies, the number their count. Whose perspective a study reports is no column of the
@@ -103,11 +127,10 @@ Markdown(
 # %%
 population, setting = labels("population"), labels("setting")
 delivery = {**labels("modality"), **desc.NOT_REPORTED}
-by = studies.set_index("study")
 groupings = {
-    "population": (by["population"], population),
-    "modality": (by["modality"].fillna("nr"), delivery),
-    "setting": (by["setting"].fillna("nr"), {**setting, **desc.NOT_REPORTED}),
+    "population": (by_study["population"], population),
+    "modality": (by_study["modality"].fillna("nr"), delivery),
+    "setting": (by_study["setting"].fillna("nr"), {**setting, **desc.NOT_REPORTED}),
     "perspective": (thm.perspective(studies), thm.PERSPECTIVES),
 }
 tables = {

@@ -208,3 +208,22 @@ def test_characteristics_spells_out_and_marks_companion_reports(counts):
     assert pd.isna(table.loc["A 2020", "report_of"])
     assert table.loc["D nd", "fidelity_assessed"] == "Not reported"
     assert table.loc["C 2022", "country"] == "IND, GBR"
+
+
+def test_share_of_remote_delivery_by_period_and_its_difference():
+    """Newcombe 1998, Stat Med 17:873, table II (a), method 10: 56/70 - 48/80 is 0.0524 to 0.3339."""
+    studies = pd.DataFrame(
+        {
+            "year": [2010] * 80 + [2021] * 70 + [2024, 2024, 2026, BLANK],
+            "modality": ["digital"] * 48 + ["in_person"] * 32 + ["hybrid"] * 56 + ["in_person"] * 14
+            + ["telephone", "nr", "digital", "digital"],
+        }
+    )  # fmt: skip
+    table = desc.remote_share(studies, 2020, 2022, 2025)
+    assert table["period"].tolist() == ["before 2020", "2020 to 2022", "2023 to 2025"]
+    assert table["remote"].tolist() == [48, 56, 1]
+    assert table["of"].tolist() == [80, 70, 1]
+    assert table.loc[1, "difference"] == pytest.approx(0.2)
+    assert table.loc[1, "difference_low"] == pytest.approx(0.0524, abs=1e-4)
+    assert table.loc[1, "difference_high"] == pytest.approx(0.3339, abs=1e-4)
+    assert pd.isna(table.loc[0, "difference_low"])

@@ -45,4 +45,13 @@ def test_html_holds_every_cell_and_no_address():
 def test_numbers_as_printed():
     assert pub.count_and_share(1234, 0.345) == "1,234 (34%)"
     assert pub.median_and_quartiles(40, 33.4, 48.6, 12) == "40 (33 to 49) [12]"
+    assert pub.median_and_quartiles(59, 59, 59, 1) == "59 [1]"
     assert pub.median_and_quartiles(float("nan"), float("nan"), float("nan"), 0) == "–"
+
+
+def test_delivery_and_format_as_printed():
+    told = [("Digital", "Group"), ("In person", "Both"), ("Hybrid", "Not reported")]
+    told += [("Not reported", "Group"), ("Not reported", "Not reported")]
+    assert [pub._delivery(*pair) for pair in told] == [
+        "Digital, group", "In person, one to one and group", "Hybrid", "nr, group", "nr",
+    ]  # fmt: skip

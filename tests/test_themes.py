@@ -188,3 +188,19 @@ def test_ranks_share_the_better_place_and_their_intervals_hold_them():
     assert table["in_top"].to_dict() == {"a": 1, "b": 0, "c": 0, "d": 0}
     again = thm.ranks(reported, "barrier", top=1, draws=200, seed=1).set_index("theme")
     pd.testing.assert_frame_equal(table, again)
+
+
+def test_reports_of_one_trial_are_joined(reported):
+    trials = pd.Series({"A": "A", "B": "A", "C": "C", "D": "C"})
+    joined = thm.one_per_trial(reported, trials)
+    assert joined.index.tolist() == ["A", "C"]
+    assert joined[("benefit", "hope")].tolist() == [True, False]
+    assert joined[("benefit", "empowerment")].tolist() == [False, True]
+
+
+def test_ranks_of_the_sensitivity_are_within_scope_and_group(reported):
+    table = thm.frequency_sensitivity({"all": reported, "two": reported.loc[["C", "D"]]})
+    ranks = table.set_index(["scope", "theme"])["rank"]
+    assert ranks[("all", "hope")] == 1 and ranks[("all", "empowerment")] == 2
+    assert ranks[("two", "empowerment")] == 1 and ranks[("two", "tokenism")] == 1
+    assert table.query("scope == 'two'")["of"].eq(2).all()

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 RANDOMISED = ("rct", "cluster_rct", "pilot_rct")
 DESIGN_FAMILY = {
@@ -361,19 +361,31 @@ def fidelity_table(studies: pd.DataFrame) -> pd.DataFrame:
 REMOTE = ("digital", "telephone", "hybrid")
 
 
-def remote_share(studies: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
-    """Digital, telephone or hybrid delivery before, from and after the years `first` to `last`.
+def remote_share(studies: pd.DataFrame, first: int, last: int, end: int) -> pd.DataFrame:
+    """Digital, telephone or hybrid delivery before, in and after the years `first` to `last`, the last period to `end`.
 
-    Columns period, remote, of (the dated studies of the period that report their delivery), share, ci_low, ci_high.
+    Columns period, remote, of (the studies of the period that report their delivery), share, ci_low, ci_high, and the
+    difference to the first period with its interval (Newcombe 1998, Stat Med 17:873, method 10, from Wilson intervals).
     """
     told = studies[studies["modality"].fillna("nr").ne("nr")]
     periods = {
         f"before {first}": told["year"] < first,
         f"{first} to {last}": told["year"].between(first, last),
-        f"after {last}": told["year"] > last,
+        f"{last + 1} to {end}": told["year"].between(last + 1, end),
     }
     remote = told["modality"].isin(REMOTE)
     table = pd.DataFrame({"period": list(periods)})
     table["remote"] = [int((remote & inside).sum()) for inside in periods.values()]
     table["of"] = [int(inside.sum()) for inside in periods.values()]
-    return pd.concat([table, wilson(table["remote"], table["of"])], axis=1)
+    table = pd.concat([table, wilson(table["remote"], table["of"])], axis=1)
+    before = table.iloc[0]
+    table["difference"] = table["share"] - before["share"]
+    limits = [
+        confint_proportions_2indep(row.remote, row.of, before.remote, before.of, method="newcomb")
+        if row.Index and row.of and before.of
+        else (np.nan, np.nan)
+        for row in table.itertuples()
+    ]
+    table["difference_low"], table["difference_high"] = zip(*limits, strict=True)
+    table.loc[0, "difference"] = np.nan
+    return table

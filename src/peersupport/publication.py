@@ -131,9 +131,11 @@ def count_and_share(count: float, share: float) -> str:
 
 
 def median_and_quartiles(median: float, q1: float, q3: float, stated: int) -> str:
-    """40 (33 to 48) [12]: median, quartiles, and in brackets the studies that state the value."""
+    """40 (33 to 48) [12]: median, quartiles, and in brackets the studies that state the value; one value stands alone."""
     if not stated:
         return "–"
+    if stated == 1:
+        return f"{median:,.0f} [1]"
     return f"{median:,.0f} ({q1:,.0f} to {q3:,.0f}) [{stated}]"
 
 
@@ -168,7 +170,9 @@ SPREADS = {
 
 def characteristics_body(table: pd.DataFrame, full: bool) -> pd.DataFrame:
     """Table 1 as printed, from descriptives.characteristics; `full` adds what only the supplement has room for."""
-    delivery = table["modality"] + ", " + table["structure"].str.lower()
+    delivery = [
+        _delivery(*pair) for pair in zip(table["modality"], table["structure"], strict=True)
+    ]
     year = table["year"].map(lambda value: "no date" if pd.isna(value) else f"{value:.0f}")
     body = pd.DataFrame(
         {
@@ -178,7 +182,7 @@ def characteristics_body(table: pd.DataFrame, full: bool) -> pd.DataFrame:
             "Country": table["country"].fillna("nr"),
             "Design": table["design"],
             "Setting": table["setting"],
-            "Delivery, format": delivery.str.replace("Not reported, not reported", "nr"),
+            "Delivery, format": delivery,
             "Peer support": table["condition_arm1"],
             "Comparator": table["condition_arm2"],
             "Participants, n": table["participants"].map(_whole),
@@ -198,6 +202,16 @@ def characteristics_body(table: pd.DataFrame, full: bool) -> pd.DataFrame:
     return body.drop(columns=["Year", "Setting"]).replace("Not reported", "nr")
 
 
+def _delivery(modality: str, structure: str) -> str:
+    """In person, group; nr where neither is told."""
+    told = {"Both": "one to one and group"}.get(structure, structure.lower())
+    if modality == structure == "Not reported":
+        return "nr"
+    if modality == "Not reported":
+        return f"nr, {told}"
+    return modality if structure == "Not reported" else f"{modality}, {told}"
+
+
 def _whole(value: float) -> str:
     return "nr" if pd.isna(value) else f"{value:,.0f}"
 
@@ -215,7 +229,9 @@ CHARACTERISTICS_NOTES = [
     "Weeks: duration of the intervention, in brackets the last follow-up counted from the start.",
 ]
 SUMMARY_NOTES = [
-    "Percentages are of all included studies. A trial with several reports counts once among trials and participants.",
+    "Percentages are of all included studies. A trial with several reports counts once among trials and participants; where "
+    "its reports belong to different levels, once in each.",
+    "IQR: interquartile range.",
     "Medians with quartiles in round brackets are over the studies or trials that state the value; k, in square brackets, "
     "is their number. –: no study states it.",
     "Not reported: the source seen does not tell how peer support was delivered, or delivery does not apply (studies of the "

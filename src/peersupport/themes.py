@@ -267,3 +267,22 @@ def levels_present(table: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, 
     """The levels of a table of frequency_by that hold any study, with their labels."""
     sizes = table.drop_duplicates("level").set_index("level")["of"]
     return {code: label for code, label in labels.items() if sizes.get(code, 0) > 0}
+
+
+def one_per_trial(reported: pd.DataFrame, trials: pd.Series) -> pd.DataFrame:
+    """`presence` with the reports of a trial joined: a theme is reported where any of them reports it.
+
+    `trials` is the trial of each study, indexed by study.
+    """
+    joined = reported.groupby(trials.reindex(reported.index).to_numpy()).any()
+    return joined.rename_axis("trial")
+
+
+def frequency_sensitivity(scopes: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The frequencies of several tables of `presence` below one another: scope, rank (in the group), then theme_frequency."""
+    tables = [theme_frequency(reported).assign(scope=scope) for scope, reported in scopes.items()]
+    table = pd.concat(tables, ignore_index=True)
+    order = table.groupby(["scope", "theme_group"])["studies"]
+    table["rank"] = order.rank(method="min", ascending=False).astype(int)
+    first = ["scope", "theme_group", "theme", "rank"]
+    return table[[*first, *(column for column in table.columns if column not in first)]]

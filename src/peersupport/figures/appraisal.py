@@ -1,6 +1,6 @@
 """Figures of the critical appraisal: traffic lights and bars by domain, after robvis (McGuinness 2021)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 from matplotlib import pyplot as plt
@@ -25,15 +25,20 @@ def judgement_legend(figure_or_ax, labels: Mapping[str, str], **where):
 
 
 def traffic_lights(
-    table: pd.DataFrame, domains: Mapping[str, str], labels: Mapping[str, str], blocks: int = 3
+    table: pd.DataFrame,
+    domains: Mapping[str, str],
+    labels: Mapping[str, str],
+    bold: Collection[str] = (),
+    blocks: int = 3,
 ):
     """One circle with its symbol per study and domain, the studies in `blocks` columns. Returns the figure.
 
-    `table` has study, domain and judgement; `domains` gives the columns' order and names, `overall` last.
+    `table` has study, domain and judgement; `domains` gives the columns' order and names, `overall` last; the names of
+    the studies in `bold` are set so.
     """
     studies = sorted(table["study"].unique(), key=str.lower)
     height = -(-len(studies) // blocks)
-    size = (style.PAGE, height * ROW_MM + 21)
+    size = (style.PAGE, height * ROW_MM + 24)
     figure, axes = style.new_figure(*size, 1, blocks)
     heads = [f"D{i}" for i in range(1, len(domains))] + ["All"]
     for block, ax in enumerate(axes):
@@ -41,7 +46,10 @@ def traffic_lights(
         _lights(ax, table[table["study"].isin(part)], part, list(domains))
         ax.set_xticks(range(len(domains)), heads, fontsize=6.5)
         ax.set_ylim(height - 0.5, -0.7)
+        for text in ax.get_yticklabels():
+            text.set_fontweight("bold" if text.get_text() in bold else "normal")
     key = "   ".join(f"{head} {name}" for head, name in zip(heads, domains.values(), strict=True))
+    key += "\nBold: in a pooled outcome" if bold else ""
     judgement_legend(figure, labels, loc="outside lower center", ncols=4, title=key)
     return figure
 
@@ -64,9 +72,14 @@ def _lights(ax, table: pd.DataFrame, studies: Sequence[str], domains: Sequence[s
 
 
 def judgement_bars(
-    ax, shares: pd.DataFrame, names: Mapping[str, str], notes: Mapping | None = None
+    ax,
+    shares: pd.DataFrame,
+    names: Mapping[str, str],
+    notes: Mapping[str, str] | None = None,
+    smallest: float = 0.07,
 ):
-    """Bars to 100% by judgement, one per row of `names`; `shares` from judgement_shares. `notes` stand at the right."""
+    """Bars to 100% by judgement, one per row of `names`; `shares` from judgement_shares. `notes` stand at
+    the right; a share below `smallest` has no room for its number."""
     rows = shares.columns[0]
     left = pd.Series(0.0, index=list(names))
     for judgement, colour in style.JUDGEMENT.items():
@@ -76,7 +89,7 @@ def judgement_bars(
             hatch=style.JUDGEMENT_HATCH[judgement],
         )  # fmt: skip
         for place, (start, share) in enumerate(zip(left, part, strict=True)):
-            if share >= 0.07:
+            if share >= smallest:
                 ax.text(
                     start + share / 2, place, f"{share:.0%}", ha="center", va="center", fontsize=6.5,
                     color="white" if judgement == "high" else "black",
@@ -117,3 +130,29 @@ def pool_names(trials: pd.Series, labels: Mapping[str, str]) -> dict[str, str]:
     order = trials.sort_values(ascending=False, kind="stable").index
     split = [outcome.split("|") for outcome in order]
     return {f"{domain}|{family}": labels[domain] + FAMILY[family] for domain, family in split}
+
+
+def bars_by_outcome(
+    summary: pd.DataFrame,
+    outcomes: Mapping[str, str],
+    trials: pd.Series,
+    domains: Mapping[str, str],
+    labels: Mapping[str, str],
+):
+    """A panel of bars by domain for each pooled outcome; `summary` from pooled_summary, `trials` their number by outcome.
+
+    Weighted by the inverse of the variance, as in the meta-analysis. Returns the figure.
+    """
+    columns = 3
+    rows = -(-len(outcomes) // columns)
+    size = (style.PAGE, rows * 42 + 12)
+    figure, axes = style.new_figure(*size, rows, columns, sharex=True, sharey=True, squeeze=False)
+    for ax, (outcome, name) in zip(axes.flat, outcomes.items(), strict=False):
+        part = summary[summary["scope"].eq(outcome) & summary["weighting"].eq("inverse_variance")]
+        judgement_bars(ax, part[["domain", "judgement", "share"]], domains, smallest=0.17)
+        ax.set_title(f"{name} (k = {trials[outcome]})", fontsize=7)
+    for ax in list(axes.flat)[len(outcomes) :]:
+        ax.set_visible(False)
+    axes[-1, columns // 2].set_xlabel("Share of the weight in the meta-analysis")
+    judgement_legend(figure, labels, loc="outside lower center", ncols=4)
+    return figure
