@@ -6,6 +6,7 @@ Errors stop the chain; warnings are for a person to look at and change nothing.
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterator
 from functools import partial
 
@@ -462,6 +463,22 @@ def year_of_key(sheets: Sheets) -> Iterator[dict]:
                       f"the key says {year[row] or 'no year'}: check the year at the source")  # fmt: skip
 
 
+def key_spelled_twice(sheets: Sheets) -> Iterator[dict]:
+    """Keys that differ only in accents, apostrophes, blanks or case: one study, counted twice."""
+    renamed = sheets["corrections"].query("column == 'study'").printed
+    first: dict[str, str] = {}
+    for name in ("coder_a/studies", "database/studies"):
+        for row, key in sheets[name].study.items():
+            other = first.setdefault(re.sub(r"[^a-z0-9]", "", _without_accents(key).lower()), key)
+            if other != key and not {key, other} & set(renamed):
+                yield problem(name, row, "study", key, "key_spelled_twice", "error",
+                              f"{other!r} is there already: give both one key, or two that differ (corrections.csv can rename)")  # fmt: skip
+
+
+def _without_accents(text):
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+
+
 def coded_by_one(sheets: Sheets) -> Iterator[dict]:
     """Studies, outcome rows with figures, and the second coder's judgements that the other coder lacks."""
     figures = sheets["coder_a/outcomes"].outcome_type.ne("direction_only")
@@ -665,6 +682,7 @@ def _decided(sheet, sheets):
 
 CROSS_RULES = (
     orphan_study, orphan_theme, events_above_total, interval, ratio_not_positive, arms_exceed_randomised, p_disagrees,
-    figures_incomplete, decision_and_reason, study_twice, trial_of_trial, row_id_twice, year_of_key, coded_by_one, form_changed,
+    figures_incomplete, decision_and_reason, study_twice, trial_of_trial, row_id_twice, year_of_key, key_spelled_twice,
+    coded_by_one, form_changed,
     consensus_fits, decided_figures, sd_like_se, database_disagrees, corrections_fit,
 )  # fmt: skip
