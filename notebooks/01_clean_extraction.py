@@ -134,10 +134,11 @@ display(readable(pd.crosstab(decided.sheet, decided.decided_by).reset_index()))
 display(readable(raw["corrections"]))
 ruled = decided[decided.decided_by.eq("consensus")]
 as_a, as_b = (reconcile.same(ruled.value, ruled[coder]) for coder in "ab")
+on_database = raw["corrections"].sheet.str.startswith("database/")
 Markdown(
     f"{len(decided):,} cells were coded twice; {len(ruled):,} differed. The decision followed the first coder in "
     f"{as_a.sum()}, the second in {as_b.sum()} and neither in {(~as_a & ~as_b).sum()}. "
-    f"{len(raw['corrections'])} corrections are applied to the database's rows, none to a coder's."
+    f"{on_database.sum()} corrections are applied to cells of the database's sheets, {(~on_database).sum()} to a coder's."
 )
 
 # %% [markdown]
