@@ -22,6 +22,7 @@ minimum_trials = 3
 rob2_several_concerns = 2
 
 # %%
+import pandas as pd
 from IPython.display import Markdown
 
 from peersupport import appraisal as apr
@@ -188,8 +189,10 @@ write_table(year_delivery, "tables/studies_by_year_delivery.csv")
 window = (window_start, window_end, "Main analysis")
 pandemic = (pandemic_start, pandemic_end, "Pandemic")
 figure, (top, bottom) = style.new_figure(style.PAGE, 130, 2, 1)
-draw.stacked_years(top, year_design, desc.DESIGN_FAMILY_LABEL, style.DESIGN_FAMILY, window)
-draw.stacked_years(bottom, year_delivery, delivery, style.MODALITY, pandemic)
+draw.stacked_years(
+    top, year_design, desc.DESIGN_FAMILY_LABEL, style.DESIGN_FAMILY, style.DESIGN_FAMILY_HATCH, window
+)  # fmt: skip
+draw.stacked_years(bottom, year_delivery, delivery, style.MODALITY, style.MODALITY_HATCH, pandemic)
 top.set_title("A  By design")
 bottom.set_title("B  By delivery")
 inside = studies["year"].between(window_start, window_end).sum()
@@ -361,7 +364,8 @@ write_table(database, "tables/risk_of_bias_agreement.csv")
 strict = apr.risk_of_bias(appraisal, rob2_several_concerns + 1).query("domain == 'overall'")
 strict = strict[strict["study"].isin(overall.index)]
 Markdown(
-    f"Overall risk of bias of {len(overall)} trials: {text}; {span}. Were 'several' {rob2_several_concerns + 1} domains or more, "
+    f"Overall risk of bias of {len(overall)} trials: {text}; {span}. Of the {len(randomised)} randomised trials "
+    f"{len(randomised) - len(overall)} was appraised with another tool. Were 'several' {rob2_several_concerns + 1} domains or more, "
     f"{(strict['judgement'] == 'high').sum()} would be high. The two coders agreed on {coders.agree:.0%} of {coders.n:.0f} "
     f"judgements (kappa {coders.kappa:.2f}, 95% CI {coders.kappa_low:.2f} to {coders.kappa_high:.2f}); with the database's "
     f"raters they agreed on {database['same'].sum()} of {database['n'].sum()}, or {database['same_informed'].sum()} of the "
@@ -409,7 +413,7 @@ maps = [
     )
     for axis, levels in (("population", population), ("modality", delivery))
 ]
-write_table(desc.stack_maps(maps), "tables/evidence_gap_map.csv")
+write_table(pd.concat(maps), "tables/evidence_gap_map.csv")
 for table, levels, name, what in zip(
     maps,
     (population, delivery),

@@ -24,6 +24,7 @@ bootstrap_draws = 2000
 vote_majority = 0.7
 
 # %%
+import pandas as pd
 from IPython.display import Markdown
 
 from peersupport import descriptives as desc
@@ -63,7 +64,7 @@ kind = thm.source_kind(studies)
 kinds = [code for code in thm.SOURCE_KINDS if code != "review"]
 by_kind = thm.frequency_by(reported, kind, "source_kind", kinds)
 reviews = thm.review_frequency(themes[themes["kind"] == "review"], codes)
-by_kind = thm.stack(by_kind, reviews)
+by_kind = pd.concat([by_kind, reviews])
 write_table(by_kind, "tables/theme_frequency_by_source.csv")
 agreement = read_table("agreement.csv").query("sheet == 'themes'").set_index("column")
 write_table(thm.with_agreement(frequency, agreement), "tables/theme_agreement.csv")
@@ -137,7 +138,7 @@ tables = {
     grouping: thm.frequency_by(reported, series, grouping, list(levels))
     for grouping, (series, levels) in groupings.items()
 }
-write_table(thm.stack(*tables.values()), "tables/theme_by_population.csv")
+write_table(pd.concat(tables.values()), "tables/theme_by_population.csv")
 
 # %%
 figure = thematic.share_heatmap([tables["population"]], [population], name, groups, ["Population"])
@@ -164,11 +165,9 @@ write_figure(
 # hypothesis was stated beforehand.
 
 # %%
-tests = thm.stack(
-    *(
-        thm.difference_tests(reported, series, grouping, minimum=minimum_group, seed=seed)
-        for grouping, (series, _) in groupings.items()
-    )
+tests = pd.concat(
+    thm.difference_tests(reported, series, grouping, minimum=minimum_group, seed=seed)
+    for grouping, (series, _) in groupings.items()
 )
 write_table(tests, "tables/theme_tests.csv")
 below = tests[tests["p_holm"] < 0.05].sort_values("cramers_v", ascending=False)

@@ -343,11 +343,6 @@ def evidence_gap_map(
     return table
 
 
-def stack_maps(maps: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Gap maps of several axes in one table."""
-    return pd.concat(maps, ignore_index=True)
-
-
 def fidelity_table(studies: pd.DataFrame) -> pd.DataFrame:
     """Both readings of the index beside each other: study, trial, items_reported, fidelity_index, fidelity_index_absent."""
     table = studies[["study", "trial"]].reset_index(drop=True)

@@ -258,11 +258,6 @@ def with_agreement(frequency: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataF
     return frequency.join(agreement[columns], on="theme")
 
 
-def stack(*tables: pd.DataFrame) -> pd.DataFrame:
-    """Tables of the same columns below one another."""
-    return pd.concat(tables, ignore_index=True)
-
-
 def levels_present(table: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, str]:
     """The levels of a table of frequency_by that hold any study, with their labels."""
     sizes = table.drop_duplicates("level").set_index("level")["of"]

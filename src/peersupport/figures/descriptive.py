@@ -15,7 +15,12 @@ from peersupport.figures.appraisal import judgement_legend
 
 
 def stacked_years(
-    ax, table: pd.DataFrame, labels: Mapping[str, str], colours: Mapping[str, str], shaded=None
+    ax,
+    table: pd.DataFrame,
+    labels: Mapping[str, str],
+    colours: Mapping[str, str],
+    hatches: Mapping[str, str],
+    shaded: tuple[int, int, str] | None = None,
 ):
     """Bars of studies per year, stacked by level; `table` from by_year. `shaded`: (first, last, label) of a span."""
     years = list(dict.fromkeys(table["year"]))
@@ -36,7 +41,7 @@ def stacked_years(
             continue
         ax.bar(
             [place[year] for year in years], heights, bottom=bottom, width=0.8, label=label,
-            color=colours[level], edgecolor="black", linewidth=0.4,
+            color=colours[level], hatch=hatches.get(level), edgecolor="black", linewidth=0.4,
         )  # fmt: skip
         bottom += heights
     ax.set_xticks([place[year] for year in years], years, rotation=90)

@@ -36,6 +36,9 @@ DESIGN_FAMILY = {
     "qualitative": GREEN,
     "nr": PALE,
 }
+# Hatching tells apart in grey what colour tells apart on the screen.
+DESIGN_FAMILY_HATCH = {"mixed_methods": "....", "qualitative": "////"}
+MODALITY_HATCH = {"telephone": "////", "hybrid": "...."}
 RECOVERY_TYPE = {"personal": BLUE, "clinical": VERMILION, "functional": GREEN}
 
 RC = {
