@@ -29,13 +29,15 @@ CASP_LABEL = {
 def overall_judgement(judgements: Iterable[str], several: int | None = 2) -> str:
     """The overall risk of bias of one study from its domains.
 
-    RoB 2 (Sterne 2019, doi 10.1136/bmj.l4898): high where any domain is high, or where there are some concerns in several
-    domains (here `several` or more); low where every domain is low; some concerns in between. For ROBINS-I, where the
-    overall judgement is that of the worst domain (Sterne 2016, doi 10.1136/bmj.i4919), `several=None`.
+    RoB 2 (Sterne 2019, doi 10.1136/bmj.l4898): high where any domain is high, or where there are
+    some concerns in several domains (here `several` or more); low where every domain is low; some
+    concerns in between. For ROBINS-I, where the overall judgement is that of the worst domain
+    (Sterne 2016, doi 10.1136/bmj.i4919), `several=None`.
 
-    RoB 2 knows no study without information; these sheets do, because most sources seen are abstracts. A domain
-    without information is never counted as low, nor as a concern: as long as the domains that could be judged do not
-    make the study high, one domain without information leaves the overall judgement open, `no_information`.
+    RoB 2 knows no study without information; these sheets do, because most sources seen are
+    abstracts. A domain without information is never counted as low, nor as a concern: as long as
+    the domains that could be judged do not make the study high, one domain without information
+    leaves the overall judgement open, `no_information`.
     """
     found = list(judgements)
     unknown = sorted(set(found) - set(JUDGEMENTS))
@@ -52,8 +54,9 @@ def overall_judgement(judgements: Iterable[str], several: int | None = 2) -> str
 def risk_of_bias(appraisal: pd.DataFrame, several: int = 2) -> pd.DataFrame:
     """RoB 2 and ROBINS-I judgements with the overall one: study, domain, judgement, tool, source.
 
-    One row per study, domain and `overall`. Where both the open database and this review's coders appraised a study,
-    the database's judgement stands: its two raters had the full text, ours mostly the abstract.
+    One row per study, domain and `overall`. Where both the open database and this review's coders
+    appraised a study, the database's judgement stands: its two raters had the full text, ours
+    mostly the abstract.
     """
     table = appraisal[appraisal["tool"].isin(["rob2", "robins_i"])]
     by_database = set(table.loc[table["source"] == "open_database", "study"])
@@ -81,10 +84,12 @@ def _check_complete(table: pd.DataFrame) -> None:
 def judgement_shares(
     table: pd.DataFrame, by: str = "domain", weight: str | None = None
 ) -> pd.DataFrame:
-    """Share of the studies with each judgement: columns `by`, judgement, studies, weight, share; zeros included.
+    """Share of the studies with each judgement: columns `by`, judgement, studies, weight, share;
+    zeros included.
 
-    `weight` names a column (participants, or a study's weight in a meta-analysis), which gives robvis's weighted bars
-    (McGuinness 2021, doi 10.1002/jrsm.1411); a study without a weight is left out. Without it, studies count 1 each.
+    `weight` names a column (participants, or a study's weight in a meta-analysis), which gives
+    robvis's weighted bars (McGuinness 2021, doi 10.1002/jrsm.1411); a study without a weight is
+    left out. Without it, studies count 1 each.
     """
     table = table.assign(weight=1.0 if weight is None else table[weight]).dropna(subset=["weight"])
     grid = pd.MultiIndex.from_product(
@@ -100,11 +105,12 @@ def judgement_shares(
 def in_pooled_outcomes(
     effects: pd.DataFrame, judged: pd.DataFrame, minimum_trials: int
 ) -> pd.DataFrame:
-    """The judgements of the trials that enter each pooled outcome, with the inverse of their variance as weight.
+    """The judgements of the trials that enter each pooled outcome, with the inverse of their
+    variance as weight.
 
-    `judged` from risk_of_bias. One row per outcome domain, family of effects, trial and domain of bias (or overall), for
-    the outcomes with `minimum_trials` or more: outcome_domain, family, trial, study, domain, judgement, weight. A study
-    that was not appraised has no information.
+    `judged` from risk_of_bias. One row per outcome domain, family of effects, trial and domain of
+    bias (or overall), for the outcomes with `minimum_trials` or more: outcome_domain, family,
+    trial, study, domain, judgement, weight. A study that was not appraised has no information.
     """
     rows = effects[effects["selected"]]
     trials = rows.groupby(["outcome_domain", "family"])["trial"].transform("nunique")
@@ -119,8 +125,10 @@ def in_pooled_outcomes(
 
 
 def agreement_with_database(appraisal: pd.DataFrame) -> pd.DataFrame:
-    """RoB 2 judgements of the trials that the open database and this review both appraised: domain, n, same, share, and
-    both_informed and same_informed over the pairs in which neither says that there is no information."""
+    """RoB 2 judgements of the trials that the open database and this review both appraised: domain,
+    n, same, share, and both_informed and same_informed over the pairs in which neither says that
+    there is no information.
+    """
     table = appraisal[appraisal["tool"] == "rob2"]
     database = table["source"] == "open_database"
     pairs = table[~database].merge(table[database], on=["study", "domain"], validate="one_to_one")
@@ -137,10 +145,12 @@ def agreement_with_database(appraisal: pd.DataFrame) -> pd.DataFrame:
 def pooled_summary(
     pooled: pd.DataFrame, unweighted: pd.DataFrame, by_participants: pd.DataFrame
 ) -> pd.DataFrame:
-    """Every summary of RoB 2 in one table: scope, weighting, domain, judgement, studies, weight, share.
+    """Every summary of RoB 2 in one table: scope, weighting, domain, judgement, studies, weight,
+    share.
 
-    `scope` is all_trials (`unweighted`, `by_participants`: two tables of judgement_shares) or an outcome domain and
-    family ("hope|smd"), from the table of in_pooled_outcomes, unweighted and weighted by the inverse of the variance.
+    `scope` is all_trials (`unweighted`, `by_participants`: two tables of judgement_shares) or an
+    outcome domain and family ("hope|smd"), from the table of in_pooled_outcomes, unweighted and
+    weighted by the inverse of the variance.
     """
     parts = [
         unweighted.assign(scope="all_trials", weighting="none"),

@@ -1,8 +1,9 @@
 """Who was studied, where, when and how: counts and summaries of the included studies.
 
-Throughout, `studies` is data/processed/studies.csv: one row per included primary study, blank where the source does not
-state a value, `nr` where a yes/no question is not answered by the source. What is not reported is never taken for "no".
-A `trial` gathers the reports that share their participants, so that people are counted once.
+Throughout, `studies` is data/processed/studies.csv: one row per included primary study, blank where
+the source does not state a value, `nr` where a yes/no question is not answered by the source. What
+is not reported is never taken for "no". A `trial` gathers the reports that share their
+participants, so that people are counted once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,14 +45,17 @@ REPORTING_LABEL = {
 
 
 def design_family(studies: pd.DataFrame) -> pd.Series:
-    """The family of each study's design (DESIGN_FAMILY_LABEL); nr where the source does not tell the design."""
+    """The family of each study's design (DESIGN_FAMILY_LABEL); nr where the source does not tell
+    the design."""
     return studies["design"].map(DESIGN_FAMILY).fillna("nr").rename("design_family")
 
 
 def wilson(successes, totals, level: float = 0.95) -> pd.DataFrame:
-    """Shares with Wilson score intervals: columns share, ci_low, ci_high; blank where the total is 0.
+    """Shares with Wilson score intervals: columns share, ci_low, ci_high; blank where the total is
+    0.
 
-    Wilson 1927; recommended for small counts by Brown, Cai and DasGupta 2001 (doi 10.1214/ss/1009213286).
+    Wilson 1927; recommended for small counts by Brown, Cai and DasGupta 2001 (doi
+    10.1214/ss/1009213286).
     """
     successes, totals = np.asarray(successes, float), np.asarray(totals, float)
     known = totals > 0
@@ -65,9 +69,10 @@ def wilson(successes, totals, level: float = 0.95) -> pd.DataFrame:
 def participants(studies: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
     """How many people took part in each study, and where the number comes from.
 
-    Columns study, trial, participants, participants_from. In this order: the number randomised; the sum of the arms (the
-    one arm of a study without a comparator); for a study of the open database, which states no totals, the largest
-    number analysed in one of its outcome rows. Blank where none of the three is stated.
+    Columns study, trial, participants, participants_from. In this order: the number randomised; the
+    sum of the arms (the one arm of a study without a comparator); for a study of the open database,
+    which states no totals, the largest number analysed in one of its outcome rows. Blank where none
+    of the three is stated.
     """
     arms = studies["n_arm1"] + studies["n_arm2"]
     without_comparator = studies["condition_arm2"].eq("none") | studies["condition_arm2"].isna()
@@ -86,7 +91,8 @@ def participants(studies: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
 
 
 def one_per_trial(studies: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
-    """The main report of each trial (the one that it is named after), with the trial's largest number of participants."""
+    """The main report of each trial (the one that it is named after), with the trial's largest
+    number of participants."""
     largest = counts.groupby("trial")["participants"].max()
     main = studies.assign(companion=studies["study"] != studies["trial"])
     main = main.sort_values(["companion", "study"]).drop_duplicates("trial")
@@ -97,7 +103,8 @@ def one_per_trial(studies: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
 def characteristics(
     studies: pd.DataFrame, counts: pd.DataFrame, names: Mapping[str, Mapping[str, str]]
 ) -> pd.DataFrame:
-    """Table 1: one row per study with codes spelled out; `names` maps a column to its codes' labels."""
+    """Table 1: one row per study with codes spelled out; `names` maps a column to its codes'
+    labels."""
     table = studies.merge(counts[["study", "participants"]], on="study", validate="one_to_one")
     for column, labels in names.items():
         table[column] = spell_out(table[column], labels)
@@ -127,10 +134,11 @@ def summary_by(
 ) -> pd.DataFrame:
     """Table 2: one row per level of `column` (in the codebook's order) and one for all studies.
 
-    Columns: grouping, level, label, studies, share (of all studies), randomised (randomised trials, each counted once),
-    trials (companion reports joined), participants (of the trials that state them), participants_stated (those
-    trials), then median, q1 and q3 of participants per trial, mean age (years), women (%) and duration (weeks), each
-    over the studies that state it, whose number is in `..._stated`.
+    Columns: grouping, level, label, studies, share (of all studies), randomised (randomised trials,
+    each counted once), trials (companion reports joined), participants (of the trials that state
+    them), participants_stated (those trials), then median, q1 and q3 of participants per trial,
+    mean age (years), women (%) and duration (weeks), each over the studies that state it, whose
+    number is in `..._stated`.
     """
     labels = {**labels, **NOT_REPORTED}
     level = studies[column].fillna("nr")
@@ -174,7 +182,8 @@ def _spread(name: str, values: pd.Series) -> dict:
 
 
 def by_year(studies: pd.DataFrame, column: str, levels: Sequence[str]) -> pd.DataFrame:
-    """Studies per year and level: year ("2020"; "no date" last), level, studies; every year between first and last."""
+    """Studies per year and level: year ("2020"; "no date" last), level, studies; every year between
+    first and last."""
     known = studies["year"].dropna().astype(int)
     years = [str(year) for year in range(known.min(), known.max() + 1)]
     if studies["year"].isna().any():
@@ -190,7 +199,8 @@ def cross_count(
     row_levels: Sequence[str],
     column_levels: Sequence[str],
 ) -> pd.DataFrame:
-    """Studies per cell of two codes, empty cells as 0: columns `rows`, `columns`, studies. A blank counts as nr."""
+    """Studies per cell of two codes, empty cells as 0: columns `rows`, `columns`, studies. A blank
+    counts as nr."""
     first, second = studies[rows].fillna("nr"), studies[columns].fillna("nr")
     return _count_grid(first, second, row_levels, column_levels, (rows, columns))
 
@@ -206,11 +216,13 @@ def _count_grid(first, second, first_levels, second_levels, names) -> pd.DataFra
 
 
 def by_country(trials: pd.DataFrame) -> pd.DataFrame:
-    """Trials and participants per country: country (ISO 3166 alpha-3), trials, multi_country, participants.
+    """Trials and participants per country: country (ISO 3166 alpha-3), trials, multi_country,
+    participants.
 
-    `trials` is the table of one_per_trial. A trial in several countries counts once in each (`multi_country` says how
-    many of `trials` these are); its participants cannot be shared out from the sheets, so `participants` are those of
-    the trials in that country alone. A trial whose source names no country is in the row with a blank country.
+    `trials` is the table of one_per_trial. A trial in several countries counts once in each
+    (`multi_country` says how many of `trials` these are); its participants cannot be shared out
+    from the sheets, so `participants` are those of the trials in that country alone. A trial whose
+    source names no country is in the row with a blank country.
     """
     places = trials.assign(country=trials["country"].str.split(";")).explode("country")
     places["country"] = places["country"].str.strip()
@@ -239,10 +251,12 @@ INCOME = {
 
 
 def by_income(trials: pd.DataFrame, income: pd.DataFrame) -> pd.DataFrame:
-    """Trials by World Bank income group of their country: income_group, label, trials, participants, of, share, ci.
+    """Trials by World Bank income group of their country: income_group, label, trials,
+    participants, of, share, ci.
 
-    `income` has country (alpha-3) and income_group. A trial with sites in more than one group is `several`; a country
-    without a group in the table is an error. Shares are of the trials whose country is stated, with Wilson intervals.
+    `income` has country (alpha-3) and income_group. A trial with sites in more than one group is
+    `several`; a country without a group in the table is an error. Shares are of the trials whose
+    country is stated, with Wilson intervals.
     """
     group_of = income.set_index("country")["income_group"]
     countries = trials["country"].str.split(";")
@@ -265,10 +279,12 @@ def _income_of(places, group_of) -> str:
 
 
 def reporting(studies: pd.DataFrame, items: Sequence[str] = REPORTING_ITEMS) -> pd.DataFrame:
-    """In how many studies each part of the intervention is reported (after TIDieR, Hoffmann 2014, items 3 to 12).
+    """In how many studies each part of the intervention is reported (after TIDieR, Hoffmann 2014,
+    items 3 to 12).
 
-    Columns: design_family ("all" and each family), item, yes, no, nr, of (all studies of the family), share (yes of
-    `of`), ci_low, ci_high (Wilson). `nr` says that the source seen does not tell, which is not a "no".
+    Columns: design_family ("all" and each family), item, yes, no, nr, of (all studies of the
+    family), share (yes of `of`), ci_low, ci_high (Wilson). `nr` says that the source seen does not
+    tell, which is not a "no".
     """
     family = design_family(studies)
     groups = {"all": studies} | {
@@ -289,11 +305,13 @@ def _answers(answers: pd.Series) -> dict[str, int]:
 
 
 def fidelity_index(studies: pd.DataFrame, *, nr_is: str = "missing") -> pd.Series:
-    """How much support for a faithful delivery a study reports: 0 to 4, one point per item of FIDELITY_ITEMS.
+    """How much support for a faithful delivery a study reports: 0 to 4, one point per item of
+    FIDELITY_ITEMS.
 
-    The four items are the helpers' training, their supervision, a manual or curriculum, and a measurement of fidelity.
-    `nr_is="missing"`: blank as soon as one item is not reported (nothing is assumed). `nr_is="absent"`: an item that is
-    not reported counts 0, so that the index measures what is reported rather than what was done. Index: the study.
+    The four items are the helpers' training, their supervision, a manual or curriculum, and a
+    measurement of fidelity. `nr_is="missing"`: blank as soon as one item is not reported (nothing
+    is assumed). `nr_is="absent"`: an item that is not reported counts 0, so that the index measures
+    what is reported rather than what was done. Index: the study.
     """
     answers = studies.set_index("study")[list(FIDELITY_ITEMS)].fillna("nr")
     points = answers.eq("yes").sum(axis=1).astype(float)
@@ -312,12 +330,14 @@ def evidence_gap_map(
     axis_levels: Sequence[str],
     domains: Sequence[str],
 ) -> pd.DataFrame:
-    """Where there is evidence and where there is none: one row per outcome domain and level of `axis`, zeros included.
+    """Where there is evidence and where there is none: one row per outcome domain and level of
+    `axis`, zeros included.
 
-    `trials` is a table of one_per_trial, restricted to the designs the map is about; `overall` the overall risk of bias
-    by trial. Columns: axis, level, outcome_domain, trials, participants (sum over the trials that state them), low,
-    some_concerns, high, no_information (trials by overall judgement; a trial without an appraisal has no information)
-    and high_share (high, of the trials). After Snilstveit 2016 (doi 10.1016/j.jclinepi.2016.05.015).
+    `trials` is a table of one_per_trial, restricted to the designs the map is about; `overall` the
+    overall risk of bias by trial. Columns: axis, level, outcome_domain, trials, participants (sum
+    over the trials that state them), low, some_concerns, high, no_information (trials by overall
+    judgement; a trial without an appraisal has no information) and high_share (high, of the
+    trials). After Snilstveit 2016 (doi 10.1016/j.jclinepi.2016.05.015).
     """
     known = trials.set_index("trial")
     pairs = outcomes[["trial", "outcome_domain"]].drop_duplicates()
@@ -344,7 +364,8 @@ def evidence_gap_map(
 
 
 def fidelity_table(studies: pd.DataFrame) -> pd.DataFrame:
-    """Both readings of the index beside each other: study, trial, items_reported, fidelity_index, fidelity_index_absent."""
+    """Both readings of the index beside each other: study, trial, items_reported, fidelity_index,
+    fidelity_index_absent."""
     table = studies[["study", "trial"]].reset_index(drop=True)
     answers = studies[list(FIDELITY_ITEMS)].fillna("nr").ne("nr")
     table["items_reported"] = answers.sum(axis=1).to_numpy()
@@ -357,10 +378,12 @@ REMOTE = ("digital", "telephone", "hybrid")
 
 
 def remote_share(studies: pd.DataFrame, first: int, last: int, end: int) -> pd.DataFrame:
-    """Digital, telephone or hybrid delivery before, in and after the years `first` to `last`, the last period to `end`.
+    """Digital, telephone or hybrid delivery before, in and after the years `first` to `last`, the
+    last period to `end`.
 
-    Columns period, remote, of (the studies of the period that report their delivery), share, ci_low, ci_high, and the
-    difference to the first period with its interval (Newcombe 1998, Stat Med 17:873, method 10, from Wilson intervals).
+    Columns period, remote, of (the studies of the period that report their delivery), share,
+    ci_low, ci_high, and the difference to the first period with its interval (Newcombe 1998, Stat
+    Med 17:873, method 10, from Wilson intervals).
     """
     told = studies[studies["modality"].fillna("nr").ne("nr")]
     periods = {

@@ -1,8 +1,8 @@
 """Synthesis without meta-analysis: vote counting by direction of effect, never by significance.
 
-After the SWiM guideline (Campbell 2020, doi 10.1136/bmj.l6890) and chapter 12 of the Cochrane Handbook (McKenzie and
-Brennan): each trial has one vote per outcome domain, the share of votes for peer support has an exact binomial
-interval, and a sign test asks whether it differs from one half.
+After the SWiM guideline (Campbell 2020, doi 10.1136/bmj.l6890) and chapter 12 of the Cochrane
+Handbook (McKenzie and Brennan): each trial has one vote per outcome domain, the share of votes for
+peer support has an exact binomial interval, and a sign test asks whether it differs from one half.
 """
 
 import numpy as np
@@ -15,8 +15,9 @@ ARM1, NEITHER, ARM2 = "arm1", "neither", "arm2"
 def row_directions(outcomes: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
     """The direction of each outcome row: row_id, study, trial, outcome_domain, direction, told_by.
 
-    From the sign of the effect size where notebook 01 has one (`told_by` effect), whatever its p-value; else from what the source
-    concludes (`told_by` source). Before-after rows, arms that both have peers and rows without either are left out.
+    From the sign of the effect size where notebook 01 has one (`told_by` effect), whatever its
+    p-value; else from what the source concludes (`told_by` source). Before-after rows, arms that
+    both have peers and rows without either are left out.
     """
     rows = outcomes[~outcomes["contrast"].isin(["within", "both_peer", "pooled_arms"])]
     signs = np.sign(rows["row_id"].map(effects.set_index("row_id")["effect"]))
@@ -30,8 +31,8 @@ def row_directions(outcomes: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFram
 def trial_directions(rows: pd.DataFrame, majority: float = 0.7) -> pd.DataFrame:
     """One vote per trial and outcome domain: trial, outcome_domain, direction, rows, told_by.
 
-    The direction that at least `majority` of the trial's rows in the domain share (Boon and Thomson 2021, doi
-    10.1002/jrsm.1458, take 70%), else neither. `told_by` is effect, source or both.
+    The direction that at least `majority` of the trial's rows in the domain share (Boon and Thomson
+    2021, doi 10.1002/jrsm.1458, take 70%), else neither. `told_by` is effect, source or both.
     """
     grouped = rows.groupby(["trial", "outcome_domain"])
     shares = grouped["direction"].value_counts(normalize=True).unstack(fill_value=0.0)
@@ -53,7 +54,8 @@ def _told_by(values: pd.Series) -> str:
 def not_pooled(votes: pd.DataFrame, effects: pd.DataFrame, minimum_trials: int) -> pd.DataFrame:
     """The votes of trials that enter no pooled estimate of that outcome domain.
 
-    Pooled are the selected effects of a domain and family of effects with `minimum_trials` trials or more.
+    Pooled are the selected effects of a domain and family of effects with `minimum_trials` trials
+    or more.
     """
     rows = effects[effects["selected"]]
     trials = rows.groupby(["outcome_domain", "family"])["trial"].transform("nunique")
@@ -63,14 +65,16 @@ def not_pooled(votes: pd.DataFrame, effects: pd.DataFrame, minimum_trials: int) 
 
 
 def count_votes(votes: pd.DataFrame, neither: str = "against") -> pd.DataFrame:
-    """Votes per outcome domain: outcome_domain, favours_arm1, neither, favours_arm2, trials, share, ci_low, ci_high, p_value.
+    """Votes per outcome domain: outcome_domain, favours_arm1, neither, favours_arm2, trials, share,
+    ci_low, ci_high, p_value.
 
-    share is that of peer support among the votes counted, with the Clopper-Pearson interval and the two-sided sign
-    test against one half. Of a trial under `neither` the source says only that the arms did not differ, so that its direction
-    is not known. `neither="against"` counts it with the trials that do not favour peer support, which gives a lower
-    bound of the share. `neither="left_out"` is the Handbook's rule, fit where directions are missing at random; here they
-    are missing because a result was not significant, so that it would count the significant results alone. Blank where
-    no vote is left.
+    share is that of peer support among the votes counted, with the Clopper-Pearson interval and the
+    two-sided sign test against one half. Of a trial under `neither` the source says only that the
+    arms did not differ, so that its direction is not known. `neither="against"` counts it with the
+    trials that do not favour peer support, which gives a lower bound of the share.
+    `neither="left_out"` is the Handbook's rule, fit where directions are missing at random; here
+    they are missing because a result was not significant, so that it would count the significant
+    results alone. Blank where no vote is left.
     """
     if neither not in ("left_out", "against"):
         raise ValueError(f'neither is "against" or "left_out", not {neither!r}.')
@@ -88,8 +92,9 @@ def count_votes(votes: pd.DataFrame, neither: str = "against") -> pd.DataFrame:
 def sensitivity(votes: pd.DataFrame, unpooled: pd.DataFrame) -> pd.DataFrame:
     """The same counts under other choices: scope, neither, then the columns of count_votes.
 
-    scope: not_pooled (as in the main table), all (the pooled trials too) and known_sign (the trials, pooled or not, whose direction
-    comes from the sign of an effect size alone: direction in its strict sense).
+    scope: not_pooled (as in the main table), all (the pooled trials too) and known_sign (the
+    trials, pooled or not, whose direction comes from the sign of an effect size alone: direction in
+    its strict sense).
     """
     scopes = {
         "not_pooled": unpooled,

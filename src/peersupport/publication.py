@@ -1,4 +1,5 @@
-"""Tables as a manuscript prints them: great-tables for HTML, python-docx for Word, from one description."""
+"""Tables as a manuscript prints them: great-tables for HTML, python-docx for Word, from one
+description."""
 
 import io
 import re
@@ -26,8 +27,8 @@ EARLIEST = (
 class PublicationTable:
     """What is printed: `body` holds text as it is to be read, its columns named as in the heading.
 
-    `group` names the column whose value stands as a heading above its rows (which must stand together); `notes` are the
-    footnotes, one sentence each.
+    `group` names the column whose value stands as a heading above its rows (which must stand
+    together); `notes` are the footnotes, one sentence each.
     """
 
     name: str
@@ -37,7 +38,8 @@ class PublicationTable:
     notes: list[str] = field(default_factory=list)
 
     def html(self, height: str | None = None) -> GT:
-        """For the notebook and the web; `height` (e.g. "420px") makes a long table scroll under its heading."""
+        """For the notebook and the web; `height` (e.g. "420px") makes a long table scroll under its
+        heading."""
         stub = next(column for column in self.body.columns if column != self.group)
         table = GT(
             self.body, rowname_col=stub, groupname_col=self.group, id=self.name, auto_align=False
@@ -63,7 +65,8 @@ class PublicationTable:
         return table
 
     def fragment(self, height: str | None = None) -> HTML:
-        """For the output of a cell; without each cell's list of headings, which is most of a long table's bytes."""
+        """For the output of a cell; without each cell's list of headings, which is most of a long
+        table's bytes."""
         text = self.html(height).as_raw_html()
         return HTML(re.sub(r' headers="[^"]*"', "", text))
 
@@ -72,7 +75,8 @@ class PublicationTable:
         return self.html().as_raw_html(make_page=True)
 
     def word(self) -> bytes:
-        """A Word document (.docx), landscape A4, the heading row repeated on each page; the same bytes on every run."""
+        """A Word document (.docx), landscape A4, the heading row repeated on each page; the same
+        bytes on every run."""
         document = Document()
         _landscape(document)
         document.add_paragraph().add_run(self.title).bold = True
@@ -131,7 +135,8 @@ def count_and_share(count: float, share: float) -> str:
 
 
 def median_and_quartiles(median: float, q1: float, q3: float, stated: int) -> str:
-    """40 (33 to 48) [12]: median, quartiles, and in brackets the studies that state the value; one value stands alone."""
+    """40 (33 to 48) [12]: median, quartiles, and in brackets the studies that state the value; one
+    value stands alone."""
     if not stated:
         return "–"
     if stated == 1:
@@ -140,7 +145,8 @@ def median_and_quartiles(median: float, q1: float, q3: float, stated: int) -> st
 
 
 def summary_body(summary: pd.DataFrame, group_labels: dict[str, str]) -> pd.DataFrame:
-    """Table 2 as printed, from one or more tables of summary_by stacked; group_labels names the groupings."""
+    """Table 2 as printed, from one or more tables of summary_by stacked; group_labels names the
+    groupings."""
     rows = [
         {
             "Grouping": group_labels["all" if row.level == "all" else row.grouping],
@@ -169,7 +175,8 @@ SPREADS = {
 
 
 def characteristics_body(table: pd.DataFrame, full: bool) -> pd.DataFrame:
-    """Table 1 as printed, from descriptives.characteristics; `full` adds what only the supplement has room for."""
+    """Table 1 as printed, from descriptives.characteristics; `full` adds what only the supplement
+    has room for."""
     delivery = [
         _delivery(*pair) for pair in zip(table["modality"], table["structure"], strict=True)
     ]
@@ -223,17 +230,18 @@ def stack_summaries(*summaries: pd.DataFrame) -> pd.DataFrame:
 
 
 CHARACTERISTICS_NOTES = [
-    "nr: not reported in the source seen (mostly the abstract), which does not mean that it was absent.",
-    "Participants: the number randomised; where only the arms are stated, their sum; for trials known from the open "
-    "database alone, the largest number analysed. Country: ISO 3166-1 alpha-3 code.",
+    "nr: not reported in the source seen (mostly the abstract), which does not mean that it was "
+    "absent.",
+    "Participants: the number randomised; where only the arms are stated, their sum; for trials "
+    "known from the open database alone, the largest number analysed. Country: ISO 3166-1 alpha-3 "
+    "code.",
     "Weeks: duration of the intervention, in brackets the last follow-up counted from the start.",
 ]
 SUMMARY_NOTES = [
-    "Percentages are of all included studies. A trial with several reports counts once among trials and participants; where "
-    "its reports belong to different levels, once in each.",
-    "IQR: interquartile range.",
-    "Medians with quartiles in round brackets are over the studies or trials that state the value; k, in square brackets, "
-    "is their number. –: no study states it.",
-    "Not reported: the source seen does not tell how peer support was delivered, or delivery does not apply (studies of the "
-    "workforce).",
+    "Percentages are of all included studies. A trial with several reports counts once among "
+    "trials and participants; where its reports belong to different levels, once in each.",
+    "IQR: interquartile range. Medians with quartiles in round brackets are over the studies or "
+    "trials that state the value; k, in square brackets, is their number. –: no study states it.",
+    "Not reported: the source seen does not tell how peer support was delivered, or delivery does "
+    "not apply (studies of the workforce).",
 ]

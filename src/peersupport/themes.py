@@ -1,7 +1,8 @@
 """What helps and what hinders: in how many studies each theme is reported.
 
-Throughout, `themes` is data/processed/themes.csv: one row per study (or review) and theme that its findings report, with
-`kind` primary or review. A theme without a row was not reported in the source seen, which does not say that it was absent.
+Throughout, `themes` is data/processed/themes.csv: one row per study (or review) and theme that its
+findings report, with `kind` primary or review. A theme without a row was not reported in the source
+seen, which does not say that it was absent.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,9 +19,11 @@ from peersupport.descriptives import design_family, wilson
 def presence(
     themes: pd.DataFrame, studies: Sequence[str], theme_codes: Mapping[str, Sequence[str]]
 ) -> pd.DataFrame:
-    """Study by theme, True where the study reports it: index study, columns (theme_group, theme) in the codebook's order.
+    """Study by theme, True where the study reports it: index study, columns (theme_group, theme) in
+    the codebook's order.
 
-    `studies` are all the studies whose findings were read for themes, those that report none among them.
+    `studies` are all the studies whose findings were read for themes, those that report none among
+    them.
     """
     columns = pd.MultiIndex.from_tuples(
         [(group, theme) for group, codes in theme_codes.items() for theme in codes],
@@ -35,7 +38,8 @@ def presence(
 
 
 def theme_frequency(reported: pd.DataFrame) -> pd.DataFrame:
-    """From `presence`: theme_group, theme, studies, of, share, ci_low, ci_high (95% Wilson), commonest first in a group.
+    """From `presence`: theme_group, theme, studies, of, share, ci_low, ci_high (95% Wilson),
+    commonest first in a group.
 
     Ties keep the codebook's order.
     """
@@ -57,7 +61,8 @@ SOURCE_KINDS = {
 
 
 def source_kind(studies: pd.DataFrame) -> pd.Series:
-    """qualitative, mixed_methods or quantitative by the study's design, indexed by study; blank without a design."""
+    """qualitative, mixed_methods or quantitative by the study's design, indexed by study; blank
+    without a design."""
     family = design_family(studies).replace(
         {"randomised": "quantitative", "non_randomised": "quantitative"}
     )
@@ -67,9 +72,11 @@ def source_kind(studies: pd.DataFrame) -> pd.Series:
 def frequency_by(
     reported: pd.DataFrame, groups: pd.Series, grouping: str, levels: Sequence[str]
 ) -> pd.DataFrame:
-    """Frequency of each theme within each level of a grouping: grouping, level, then the columns of theme_frequency.
+    """Frequency of each theme within each level of a grouping: grouping, level, then the columns of
+    theme_frequency.
 
-    `groups` by study; studies whose group is blank are in no level. A level without studies has a blank share.
+    `groups` by study; studies whose group is blank are in no level. A level without studies has a
+    blank share.
     """
     groups = groups.reindex(reported.index)
     rows = []
@@ -84,20 +91,31 @@ def frequency_by(
     return table[[*first, "share", "ci_low", "ci_high"]]
 
 
-# Whose views a study reports is no column of the sheets. These words in a title or in the label of arm 1 say that it
-# asked staff, managers or leaders who are not peers.
-STAFF_WORDS = (
-    r"staff views|staff to understand|non-peer (?:mental health )?pro(?:viders|fessionals)|managers|"
-    r"leadership perspectives|leaders interviewed|health workers' perspectives|providers' perspectives|"
-    r"providers working alongside|key informants"
+# Whose views a study reports is no column of the sheets. These words in a title or in the label of
+# arm 1 say that it asked staff, managers or leaders who are not peers.
+STAFF_WORDS = "|".join(
+    [
+        r"staff views",
+        r"staff to understand",
+        r"non-peer (?:mental health )?pro(?:viders|fessionals)",
+        r"managers",
+        r"leadership perspectives",
+        r"leaders interviewed",
+        r"health workers' perspectives",
+        r"providers' perspectives",
+        r"providers working alongside",
+        r"key informants",
+    ]
 )
 
 
 def perspective(studies: pd.DataFrame) -> pd.Series:
-    """Whose views a study reports, indexed by study: staff, peer_workers, service_users or mixed. Inferred, not coded.
+    """Whose views a study reports, indexed by study: staff, peer_workers, service_users or mixed.
+    Inferred, not coded.
 
-    staff where the title or the label of arm 1 names staff, managers or other providers as those asked (STAFF_WORDS); peer_workers
-    where the population is the peer workers themselves; mixed where the population is coded mixed; else service_users.
+    staff where the title or the label of arm 1 names staff, managers or other providers as those
+    asked (STAFF_WORDS); peer_workers where the population is the peer workers themselves; mixed
+    where the population is coded mixed; else service_users.
     """
     words = (studies["title"] + " " + studies["condition_arm1"].fillna("")).str.replace("’", "'")
     staff = words.str.contains(STAFF_WORDS, case=False, regex=True)
@@ -123,13 +141,15 @@ def difference_tests(
     seed: int,
     draws: int = 9999,
 ) -> pd.DataFrame:
-    """Does a theme's frequency differ between the levels of a grouping? One row per theme; exploratory.
+    """Does a theme's frequency differ between the levels of a grouping? One row per theme;
+    exploratory.
 
-    Over the levels with `minimum` studies or more, `nr` left out. Pearson's chi-square (pingouin) where every expected
-    count is 5 or more, else the exact test of Fisher, Freeman and Halton by `draws` random tables with these margins (scipy; the
-    p-value is (1 + extreme) / (1 + draws)). `cramers_v` is the effect size, `p_holm` adjusts for all themes of the
-    grouping (Holm 1979). Columns: grouping, theme_group, theme, levels, studies, of, test, chi2, p, p_holm, cramers_v;
-    a theme that no study or every study reports has no test.
+    Over the levels with `minimum` studies or more, `nr` left out. Pearson's chi-square (pingouin)
+    where every expected count is 5 or more, else the exact test of Fisher, Freeman and Halton by
+    `draws` random tables with these margins (scipy; the p-value is (1 + extreme) / (1 + draws)).
+    `cramers_v` is the effect size, `p_holm` adjusts for all themes of the grouping (Holm 1979).
+    Columns: grouping, theme_group, theme, levels, studies, of, test, chi2, p, p_holm, cramers_v; a
+    theme that no study or every study reports has no test.
     """
     groups = groups.reindex(reported.index)
     sizes = groups[groups != "nr"].value_counts()
@@ -172,10 +192,12 @@ def _difference(present: np.ndarray, group: np.ndarray, seed: int, draws: int) -
 
 
 def cooccurrence(reported: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
-    """Which themes of one group come with which of another: one row per pair of themes that some study reports.
+    """Which themes of one group come with which of another: one row per pair of themes that some
+    study reports.
 
-    Columns: theme_a, theme_b, a, b (studies that report each), both, of, jaccard (both of those that report either),
-    ci_low, ci_high (Wilson, of those that report either) and lift (both, over what independence would give; 1 is none).
+    Columns: theme_a, theme_b, a, b (studies that report each), both, of, jaccard (both of those
+    that report either), ci_low, ci_high (Wilson, of those that report either) and lift (both, over
+    what independence would give; 1 is none).
     """
     left, right = (reported[group].loc[:, reported[group].any()] for group in (first, second))
     both = left.astype(int).T @ right.astype(int)
@@ -193,7 +215,8 @@ def cooccurrence(reported: pd.DataFrame, first: str, second: str) -> pd.DataFram
 
 
 def hierarchical_order(pairs: pd.DataFrame, value: str = "jaccard") -> tuple[list, list]:
-    """Rows and columns of a table of pairs, those with alike profiles next to each other (average linkage, optimal leaves)."""
+    """Rows and columns of a table of pairs, those with alike profiles next to each other (average
+    linkage, optimal leaves)."""
     grid = pairs.pivot(index="theme_a", columns="theme_b", values=value)
     return _leaves(grid), _leaves(grid.T)
 
@@ -206,7 +229,8 @@ def _leaves(grid: pd.DataFrame) -> list:
 
 
 def combinations(reported: pd.DataFrame, themes: Sequence[str]) -> pd.Series:
-    """How many studies report exactly this combination of `themes` (and, of them, no other): for an UpSet plot.
+    """How many studies report exactly this combination of `themes` (and, of them, no other): for an
+    UpSet plot.
 
     The index has one True/False level per theme; studies that report none of them are left out.
     """
@@ -215,11 +239,13 @@ def combinations(reported: pd.DataFrame, themes: Sequence[str]) -> pd.Series:
 
 
 def ranks(reported: pd.DataFrame, group: str, *, top: int, draws: int, seed: int) -> pd.DataFrame:
-    """Rank of each theme of a group by frequency (1 is the commonest; tied themes share the better rank), with intervals.
+    """Rank of each theme of a group by frequency (1 is the commonest; tied themes share the better
+    rank), with intervals.
 
-    Studies are drawn with replacement `draws` times; rank_low and rank_high are the 2.5th and 97.5th percentiles of the
-    rank, in_top the share of the draws in which the theme is among the `top` commonest (rank of `top` or less). Columns: theme, studies,
-    of, rank, rank_low, rank_high, in_top.
+    Studies are drawn with replacement `draws` times; rank_low and rank_high are the 2.5th and
+    97.5th percentiles of the rank, in_top the share of the draws in which the theme is among the
+    `top` commonest (rank of `top` or less). Columns: theme, studies, of, rank, rank_low, rank_high,
+    in_top.
     """
     present = reported[group]
     found = present.to_numpy()
@@ -245,7 +271,8 @@ def ranks(reported: pd.DataFrame, group: str, *, top: int, draws: int, seed: int
 def review_frequency(
     themes: pd.DataFrame, theme_codes: Mapping[str, Sequence[str]]
 ) -> pd.DataFrame:
-    """Frequency among the reviews that report a theme at all, in the columns of frequency_by (level review)."""
+    """Frequency among the reviews that report a theme at all, in the columns of frequency_by (level
+    review)."""
     reviews = sorted(themes["study"].unique())
     reported = presence(themes, reviews, theme_codes)
     groups = pd.Series("review", index=reviews)
@@ -253,7 +280,8 @@ def review_frequency(
 
 
 def with_agreement(frequency: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
-    """The frequencies with the coders' agreement on each theme beside them; `agreement` is indexed by theme."""
+    """The frequencies with the coders' agreement on each theme beside them; `agreement` is indexed
+    by theme."""
     columns = ["agree", "kappa", "kappa_low", "kappa_high", "ac1", "ac1_low", "ac1_high"]
     return frequency.join(agreement[columns], on="theme")
 
@@ -265,7 +293,8 @@ def levels_present(table: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, 
 
 
 def one_per_trial(reported: pd.DataFrame, trials: pd.Series) -> pd.DataFrame:
-    """`presence` with the reports of a trial joined: a theme is reported where any of them reports it.
+    """`presence` with the reports of a trial joined: a theme is reported where any of them reports
+    it.
 
     `trials` is the trial of each study, indexed by study.
     """
@@ -274,7 +303,8 @@ def one_per_trial(reported: pd.DataFrame, trials: pd.Series) -> pd.DataFrame:
 
 
 def frequency_sensitivity(scopes: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The frequencies of several tables of `presence` below one another: scope, rank (in the group), then theme_frequency."""
+    """The frequencies of several tables of `presence` below one another: scope, rank (in the
+    group), then theme_frequency."""
     tables = [theme_frequency(reported).assign(scope=scope) for scope, reported in scopes.items()]
     table = pd.concat(tables, ignore_index=True)
     order = table.groupby(["scope", "theme_group"])["studies"]

@@ -1,4 +1,5 @@
-"""Figures of the critical appraisal: traffic lights and bars by domain, after robvis (McGuinness 2021)."""
+"""Figures of the critical appraisal: traffic lights and bars by domain, after robvis (McGuinness
+2021)."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -31,10 +32,11 @@ def traffic_lights(
     bold: Collection[str] = (),
     blocks: int = 3,
 ):
-    """One circle with its symbol per study and domain, the studies in `blocks` columns. Returns the figure.
+    """One circle with its symbol per study and domain, the studies in `blocks` columns. Returns the
+    figure.
 
-    `table` has study, domain and judgement; `domains` gives the columns' order and names, `overall` last; the names of
-    the studies in `bold` are set so.
+    `table` has study, domain and judgement; `domains` gives the columns' order and names, `overall`
+    last; the names of the studies in `bold` are set so.
     """
     studies = sorted(table["study"].unique(), key=str.lower)
     height = -(-len(studies) // blocks)
@@ -78,8 +80,8 @@ def judgement_bars(
     notes: Mapping[str, str] | None = None,
     smallest: float = 0.07,
 ):
-    """Bars to 100% by judgement, one per row of `names`; `shares` from judgement_shares. `notes` stand at
-    the right; a share below `smallest` has no room for its number."""
+    """Bars to 100% by judgement, one per row of `names`; `shares` from judgement_shares. `notes`
+    stand at the right; a share below `smallest` has no room for its number."""
     rows = shares.columns[0]
     left = pd.Series(0.0, index=list(names))
     for judgement, colour in style.JUDGEMENT.items():
@@ -126,7 +128,8 @@ FAMILY = {"smd": "", "log_rr": " (events)"}
 
 
 def pool_names(trials: pd.Series, labels: Mapping[str, str]) -> dict[str, str]:
-    """The pooled outcomes ("hope|smd") by number of trials, largest first, with the names to print."""
+    """The pooled outcomes ("hope|smd") by number of trials, largest first, with the names to
+    print."""
     order = trials.sort_values(ascending=False, kind="stable").index
     split = [outcome.split("|") for outcome in order]
     return {f"{domain}|{family}": labels[domain] + FAMILY[family] for domain, family in split}
@@ -139,7 +142,8 @@ def bars_by_outcome(
     domains: Mapping[str, str],
     labels: Mapping[str, str],
 ):
-    """A panel of bars by domain for each pooled outcome; `summary` from pooled_summary, `trials` their number by outcome.
+    """A panel of bars by domain for each pooled outcome; `summary` from pooled_summary, `trials`
+    their number by outcome.
 
     Weighted by the inverse of the variance, as in the meta-analysis. Returns the figure.
     """

@@ -1,4 +1,5 @@
-"""Figures of notebook 02: who was studied, where and when. Each takes a tidy table and computes no statistics."""
+"""Figures of notebook 02: who was studied, where and when. Each takes a tidy table and computes no
+statistics."""
 
 from collections.abc import Mapping
 from textwrap import fill
@@ -22,7 +23,8 @@ def stacked_years(
     hatches: Mapping[str, str],
     shaded: tuple[int, int, str] | None = None,
 ):
-    """Bars of studies per year, stacked by level; `table` from by_year. `shaded`: (first, last, label) of a span."""
+    """Bars of studies per year, stacked by level; `table` from by_year. `shaded`: (first, last,
+    label) of a span."""
     years = list(dict.fromkeys(table["year"]))
     place = {year: float(i) for i, year in enumerate(years)}
     if NO_DATE in place:
@@ -54,7 +56,8 @@ def stacked_years(
 
 
 def count_grid(ax, table: pd.DataFrame, rows: Mapping[str, str], columns: Mapping[str, str]):
-    """A table of counts as circles with the count beside each; `table` from cross_count (first two columns, studies).
+    """A table of counts as circles with the count beside each; `table` from cross_count (first two
+    columns, studies).
 
     The circle's area is the count. An empty cell shows a small dot, so that a gap is seen as a gap.
     """
@@ -87,7 +90,8 @@ def count_grid(ax, table: pd.DataFrame, rows: Mapping[str, str], columns: Mappin
 
 
 def income_bars(ax, table: pd.DataFrame):
-    """Trials by income group with the share of the trials whose country is stated; `table` from by_income."""
+    """Trials by income group with the share of the trials whose country is stated; `table` from
+    by_income."""
     table = table[table["trials"] > 0].reset_index(drop=True)
     y = range(len(table))
     hatches = ["" if share == share else "////" for share in table["share"]]
@@ -117,9 +121,11 @@ def gap_map(
     judgements: Mapping[str, str],
     height_mm: float,
 ):
-    """Circles by outcome domain and level, area by participants, sectors by risk of bias; a cross where nothing is known.
+    """Circles by outcome domain and level, area by participants, sectors by risk of bias; a cross
+    where nothing is known.
 
-    `table` from evidence_gap_map. The number beside a circle is that of the trials. Returns the figure.
+    `table` from evidence_gap_map. The number beside a circle is that of the trials. Returns the
+    figure.
     """
     figure, ax = style.new_figure(style.PAGE, height_mm)
     x = table["level"].map({code: i for i, code in enumerate(columns)})
@@ -148,7 +154,8 @@ def gap_map(
 
 
 def _sectors(ax, x: float, y: float, area: float, counts) -> None:
-    """A pie drawn with markers, which stay round whatever the axes: sectors clockwise from the top."""
+    """A pie drawn with markers, which stay round whatever the axes: sectors clockwise from the
+    top."""
     edges = np.concatenate([[0], np.cumsum(counts) / sum(counts)])
     for start, stop, judgement in zip(edges[:-1], edges[1:], style.JUDGEMENT, strict=True):
         if stop > start:
@@ -180,7 +187,8 @@ def _gap_keys(figure, judgements: Mapping[str, str]) -> None:
 
 
 def reporting_dots(ax, table: pd.DataFrame, items: Mapping[str, str], families: Mapping[str, str]):
-    """Share of studies that report each item, with 95% intervals, one row per item and one mark per design family."""
+    """Share of studies that report each item, with 95% intervals, one row per item and one mark per
+    design family."""
     markers = dict(zip(families, "oDsv^", strict=False))
     colours = {"all": style.BLACK, **style.DESIGN_FAMILY}
     step = 0.8 / len(families)
@@ -205,7 +213,8 @@ def reporting_dots(ax, table: pd.DataFrame, items: Mapping[str, str], families: 
 
 
 def map_and_income(places, countries, income, draw_map):
-    """The world map over the bars of income groups; returns the figure. `draw_map` is world.world_map."""
+    """The world map over the bars of income groups; returns the figure. `draw_map` is
+    world.world_map."""
     size = (style.PAGE / style.MM_PER_INCH, 128 / style.MM_PER_INCH)
     figure = plt.figure(figsize=size)
     upper, lower = figure.subfigures(2, 1, height_ratios=[2.6, 1])

@@ -1,4 +1,5 @@
-"""Figures of notebook 05: what helps and what hinders. Each takes a tidy table and computes no statistics."""
+"""Figures of notebook 05: what helps and what hinders. Each takes a tidy table and computes no
+statistics."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,8 @@ ROW_MM = 4.05
 
 
 def ranked_dots(ax, table: pd.DataFrame, labels: Mapping[str, str], colour: str):
-    """Shares with 95% intervals, the largest on top. `table` is one group of theme_frequency, commonest first."""
+    """Shares with 95% intervals, the largest on top. `table` is one group of theme_frequency,
+    commonest first."""
     y = range(len(table))
     ax.hlines(y, table["ci_low"], table["ci_high"], color=colour, lw=1.4)
     ax.scatter(table["share"], y, s=20, color=colour, edgecolor="black", lw=0.4, zorder=3)
@@ -41,10 +43,12 @@ def frequency_page(
     kinds: Mapping[str, str],
     soft_below: float,
 ):
-    """A page: ranked dots per theme group, and beside each theme its counts by kind of source and the coders' kappa.
+    """A page: ranked dots per theme group, and beside each theme its counts by kind of source and
+    the coders' kappa.
 
-    `table` from theme_frequency, `by_kind` from frequency_by with the level review among them; kappa by theme (blank
-    where it cannot be computed), set in italics with an asterisk where it is below `soft_below`. Returns the figure.
+    `table` from theme_frequency, `by_kind` from frequency_by with the level review among them;
+    kappa by theme (blank where it cannot be computed), set in italics with an asterisk where it is
+    below `soft_below`. Returns the figure.
     """
     heights = [table["theme_group"].eq(group).sum() + 1.1 for group in groups]
     size = (style.PAGE, sum(heights) * ROW_MM + 22)
@@ -109,10 +113,12 @@ def share_heatmap(
     groups: Mapping[str, str],
     titles: Sequence[str],
 ):
-    """Share of the studies of each level that report a theme, as shade, with the count printed; returns the figure.
+    """Share of the studies of each level that report a theme, as shade, with the count printed;
+    returns the figure.
 
-    `tables` from frequency_by, one block of columns each, whose `level_names` are printed with their number of studies. The shade is
-    by share, so that small groups compare with large ones; their counts warn.
+    `tables` from frequency_by, one block of columns each, whose `level_names` are printed with
+    their number of studies. The shade is by share, so that small groups compare with large ones;
+    their counts warn.
     """
     themes = tables[0][["theme_group", "theme"]].drop_duplicates()
     widths = [len(names) for names in level_names]
@@ -157,7 +163,8 @@ def share_heatmap(
 def pair_heatmap(
     table: pd.DataFrame, order: tuple[Sequence[str], Sequence[str]], labels: Mapping[str, str]
 ):
-    """Barriers by facilitators: shade by Jaccard index, number of studies that report both; returns the figure."""
+    """Barriers by facilitators: shade by Jaccard index, number of studies that report both; returns
+    the figure."""
     rows, columns = order
     figure, ax = style.new_figure(style.PAGE, 118)
     shade = table.pivot(index="theme_a", columns="theme_b", values="jaccard").loc[rows, columns]
@@ -181,8 +188,10 @@ def pair_heatmap(
 
 
 class _UpSet(upsetplot.UpSet):
-    """upsetplot 0.9.0 with its matrix of dots drawn here: its own way of filling in styles (fillna on a column, in
-    place) does nothing under pandas 3, and drawing then fails (UpSetPlot issue 303); so do its counts under numpy 2.4."""
+    """upsetplot 0.9.0 with its matrix of dots drawn here: its own way of filling in styles (fillna
+    on a column, in place) does nothing under pandas 3, and drawing then fails (UpSetPlot issue
+    303); so do its counts under numpy 2.4.
+    """
 
     def plot_matrix(self, ax):
         ax = self._reorient(ax)
@@ -203,7 +212,8 @@ class _UpSet(upsetplot.UpSet):
 
 
 def upset(counts: pd.Series, labels: Mapping[str, str], smallest: int):
-    """The combinations reported by `smallest` studies or more (UpSet, Lex 2014); returns the figure.
+    """The combinations reported by `smallest` studies or more (UpSet, Lex 2014); returns the
+    figure.
 
     `counts` from themes.combinations.
     """
@@ -235,7 +245,8 @@ def upset(counts: pd.Series, labels: Mapping[str, str], smallest: int):
 
 
 def rank_dots(ax, table: pd.DataFrame, labels: Mapping[str, str], claimed: Sequence[str], top: int):
-    """Ranks with bootstrap intervals, first on top; the themes in `claimed` are filled. `table` from themes.ranks."""
+    """Ranks with bootstrap intervals, first on top; the themes in `claimed` are filled. `table`
+    from themes.ranks."""
     colour = style.THEME_GROUP["barrier"]
     y = np.arange(len(table))
     ax.axvspan(0.4, top + 0.5, color="#F2F2F2", zorder=0)
@@ -275,9 +286,11 @@ def direction_plot(
     labels: Mapping[str, str],
     names: Mapping[str, str],
 ):
-    """Effect-direction plot: a mark per trial and outcome domain, and the share that favours peer support.
+    """Effect-direction plot: a mark per trial and outcome domain, and the share that favours peer
+    support.
 
-    `votes` has trial, outcome_domain, direction and participants; `counts` from count_votes. Returns the figure.
+    `votes` has trial, outcome_domain, direction and participants; `counts` from count_votes.
+    Returns the figure.
     """
     counts = counts.sort_values(["trials", "share"], ascending=False, ignore_index=True)
     size = (style.PAGE, len(counts) * 6.2 + 30)

@@ -1,7 +1,9 @@
-"""The world map: countries filled by trials, circles by participants, in the Equal Earth projection.
+"""The world map: countries filled by trials, circles by participants, in the Equal Earth
+projection.
 
-Boundaries are Natural Earth's, 1:110 million, as bundled with bqplot (file map_data/WorldMap.json, TopoJSON): nothing is
-fetched. They are the library's, and say nothing about the legal status of any territory.
+Boundaries are Natural Earth's, 1:110 million, as bundled with bqplot (file map_data/WorldMap.json,
+TopoJSON): nothing is fetched. They are the library's, and say nothing about the legal status of any
+territory.
 """
 
 from functools import cache
@@ -22,7 +24,8 @@ CIRCLE = style.VERMILION
 
 
 def equal_earth(longitude, latitude) -> np.ndarray:
-    """Degrees to plane coordinates (Šavrič, Patterson and Jenny 2018, doi 10.1080/13658816.2018.1504949): shape (n, 2)."""
+    """Degrees to plane coordinates (Šavrič, Patterson and Jenny 2018, doi
+    10.1080/13658816.2018.1504949): shape (n, 2)."""
     a1, a2, a3, a4 = 1.340264, -0.081106, 0.000893, 0.003796
     half_root_3 = np.sqrt(3) / 2
     t = np.arcsin(half_root_3 * np.sin(np.radians(latitude)))
@@ -33,7 +36,8 @@ def equal_earth(longitude, latitude) -> np.ndarray:
 
 @cache
 def country_rings() -> dict[int, list[np.ndarray]]:
-    """ISO 3166-1 numeric code to the outlines of its parts, each an array of longitude and latitude (degrees)."""
+    """ISO 3166-1 numeric code to the outlines of its parts, each an array of longitude and latitude
+    (degrees)."""
     topology = topo_load("map_data/WorldMap.json")
     scale, translate = (np.array(topology["transform"][key]) for key in ("scale", "translate"))
     arcs = [np.cumsum(arc, axis=0) * scale + translate for arc in topology["arcs"]]
@@ -52,7 +56,8 @@ def _ring(indices, arcs) -> np.ndarray:
 
 
 def world_map(ax, table: pd.DataFrame, countries: pd.DataFrame):
-    """`table` from by_country (a blank country is not drawn), `countries` with country, iso_numeric, latitude, longitude."""
+    """`table` from by_country (a blank country is not drawn), `countries` with country,
+    iso_numeric, latitude, longitude."""
     table = table.merge(countries, on="country", validate="one_to_one")
     trials = table.set_index("iso_numeric")["trials"]
     for code, rings in sorted(country_rings().items()):
