@@ -35,6 +35,7 @@ from peersupport import absolute, battery, diagnostics, sheets, small_study, wor
 from peersupport.figures.diagnostic import domain_page
 from peersupport.figures.forest import forest, summary_forest
 from peersupport.figures.style import use_style
+from peersupport.pooling import univariate
 
 use_style()
 settings = battery.Settings(
@@ -93,6 +94,26 @@ Markdown(
     f"{fitted.sum()} of {len(pooled)} rows hold an estimate. The other {(~fitted).sum()} say in "
     f"`note` why there is none; the commonest reason: "
     f"{pooled.loc[~fitted, 'note'].value_counts().index[0]}."
+)
+
+# %% [markdown]
+# ## A published result, recomputed
+#
+# Before trusting a new answer, an old one: the open database behind Smit et al. 2022 prints an effect
+# and a standard error per row. Pooled as that review pooled them, they must give its three results
+# (the tests hold its printed figures beside these). Its I² is the one from Q.
+
+# %%
+outcomes = sheets.read_table("outcomes.csv")
+printed = outcomes[outcomes["source_url"].str.endswith("zenodo.7687898", na=False)]
+printed = printed.assign(trial=printed["row_id"], variance=printed["se"] ** 2)
+again = {kind: univariate(rows) for kind, rows in printed.groupby("recovery_type")}
+Markdown(
+    "\n".join(
+        f"- {labels[kind]}: {wording.effect_text(fit)}, I² from Q {fit.i2_from_q:.0f}%, "
+        f"{wording.prediction_text(fit)}, {fit.k} rows."
+        for kind, fit in again.items()
+    )
 )
 
 # %% [markdown]
@@ -249,7 +270,6 @@ Markdown(
 # Bayesian model, the probability that the average effect is above zero, and above a small effect.
 
 # %%
-outcomes = sheets.read_table("outcomes.csv")
 in_absolute_terms = pd.DataFrame(
     [
         absolute.absolute_row(

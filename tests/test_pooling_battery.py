@@ -119,6 +119,16 @@ def test_models_that_cannot_be_had_say_why_and_hold_no_number():
     assert table.loc["window_2020_2025", "note"] == "not estimated: 1 trial left, 3 needed"
 
 
+def test_interval_that_hartung_and_knapp_narrow_is_pointed_out():
+    alike = only(effects(effect=[0.20, 0.20, 0.21, 0.19, 0.20, 0.21, 0.20]))
+    fit, plain = (
+        battery.fit_model(alike, name, SETTINGS) for name in (battery.MAIN, "random_reml")
+    )
+    assert fit.ci_high - fit.ci_low < plain.ci_high - plain.ci_low
+    assert fit.note.startswith("narrower than without Hartung-Knapp")
+    assert battery.fit_model(only(effects()), battery.MAIN, SETTINGS).note == ""
+
+
 def test_small_study_models_of_few_trials_are_not_interpreted():
     fit = battery.fit_model(only(effects()), "trim_and_fill", SETTINGS)
     assert fit.note.endswith("fewer than 10 trials: shown, not interpreted")

@@ -58,7 +58,7 @@ def test_konstantopoulos_2011_has_its_published_three_level_estimates():
     assert np.round(found, 4).tolist() == [0.1847, 0.0846, 0.0651, 0.0327]
 
 
-SECOND_MAXIMUM = ("li2007", "egger2001")  # metafor stops at a lower maximum, from eight starts
+SECOND_MAXIMUM = ("li2007", "egger2001")  # metafor stops at a lower maximum, from four starts
 
 
 def carries_selection(stored) -> bool:

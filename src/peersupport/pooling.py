@@ -74,6 +74,11 @@ class Fit:
         people = self.effects["n_arm1"].fillna(0) + self.effects["n_arm2"].fillna(0)
         return float(people.groupby(self.effects["trial"]).max().sum())
 
+    @property
+    def i2_from_q(self) -> float:
+        """(Q - df) / Q in percent, not below zero: what most reviews print (Higgins 2003)."""
+        return max(0.0, 100 * (self.q - (self.k - 1)) / self.q) if self.q > 0 else 0.0
+
 
 def composites(rows: pd.DataFrame, correlation: float) -> pd.DataFrame:
     """One effect per trial: the mean of the trial's effects.
@@ -132,7 +137,7 @@ def univariate(effects: pd.DataFrame, tau2: str = "REML", test: str = "knapp-har
         **heterogeneity(y, v, between),
     )
     if tau2 == "none":  # one true effect is assumed, so there is nothing to predict
-        return replace(fit, tau2=NAN, tau2_ci_low=NAN, tau2_ci_high=NAN, i2=_q_based_i2(fit.q, k))
+        return replace(fit, tau2=NAN, tau2_ci_low=NAN, tau2_ci_high=NAN, i2=fit.i2_from_q)
     return replace(fit, **prediction(effect, error, between, k - 2))
 
 
@@ -230,10 +235,6 @@ def _paule_mandel(y: np.ndarray, v: np.ndarray) -> float:
     while excess(upper) > 0:
         upper *= 2
     return float(brentq(excess, 0.0, upper, xtol=1e-14, rtol=1e-14))
-
-
-def _q_based_i2(q: float, k: int) -> float:
-    return max(0.0, 100 * (q - (k - 1)) / q) if q > 0 else 0.0
 
 
 def _weighted(effects: pd.DataFrame, total_variance: np.ndarray) -> pd.DataFrame:

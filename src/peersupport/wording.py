@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from peersupport.battery import MODELS
+from peersupport.battery import MODELS, NARROWER
 from peersupport.figures.forest import shown
 from peersupport.pooling import Fit
 
 FEW_TRIALS = 5
+NARROW = "The trials are more alike than chance would have them, so the interval may be too narrow."
 
 
 def model_line(fit: Fit) -> str:
@@ -45,7 +46,8 @@ def finding(models: dict[str, Fit], main: str, label: str) -> str:
         f"**{label}**: {fit.trials} trials with {fit.n:,.0f} people, pooled {effect_text(fit)}, "
         f"I² = {fit.i2:.0f}%."
     )
-    parts = (first, _precision(fit), _settings(fit), _dependence(models, main), _bias(fit))
+    narrow = NARROW if fit.note == NARROWER else ""
+    parts = (first, _precision(fit), narrow, _settings(fit), _dependence(models, main), _bias(fit))
     return " ".join(part for part in parts if part)
 
 

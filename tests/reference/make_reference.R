@@ -44,6 +44,11 @@ sets <- list(
   crede2010 = es("ZCOR", subset(dat.crede2010, criterion == "grade"), ri = ri, ni = ni),
   lehmann2018 = plain(dat.lehmann2018)
 )
+database <- read.csv("data/raw/database/outcomes.csv")
+for (type in c("personal", "clinical", "functional")) {  # the rows of Smit et al. 2022, as printed
+  d <- database[database$recovery_type %in% type, ]
+  sets[[paste0("smit2022_", type)]] <- list(yi = d$effect, vi = d$se^2)
+}
 sets <- sets[vapply(sets, function(s) length(s$yi) > 2, TRUE)]
 
 num <- function(x) { x <- as.numeric(x); x[!is.finite(x)] <- NA; x }
@@ -98,7 +103,7 @@ univariate <- function(s) {
       sign <- sign(as.numeric(main$beta))  # the model looks for a lack of results below zero
       flipped <- list(yi = sign * s$yi, vi = s$vi)
       ml <- fit(flipped, "ML")
-      from <- expand.grid(tau2.init = c(0.2, 1) * var(s$yi), delta.init = c(0.05, 0.3, 1, 4))
+      from <- expand.grid(tau2.init = c(0.2, 1) * var(s$yi), delta.init = c(0.1, 1))
       tries <- lapply(seq_len(nrow(from)), function(i) tryCatch(quiet(selmodel(
         ml, type = "stepfun", steps = 0.025, alternative = "greater",
         control = list(tau2.init = from$tau2.init[i], delta.init = from$delta.init[i], reltol = 1e-13, maxit = 5000))),
@@ -175,4 +180,4 @@ save_json <- function(x, name) writeLines(toJSON(x, digits = NA, auto_unbox = TR
 save_json(list(metafor = as.character(packageVersion("metafor")), sets = results), "univariate.json")
 save_json(list(metafor = as.character(packageVersion("metafor")),
                clubSandwich = as.character(packageVersion("clubSandwich")), sets = multilevel), "multilevel.json")
-cat(length(sets), "metadat sets,", length(review), "domains of the review,", length(multilevel), "with several effects per trial\n")
+cat(length(sets), "published sets,", length(review), "domains of the review,", length(multilevel), "with several effects per trial\n")

@@ -91,7 +91,7 @@ def funnel(axes, fit: Fit, filled: tuple[np.ndarray, np.ndarray]):
     ):
         axes.plot([0.03], [0.95 - 0.08 * place], "s", color=shade, transform=axes.transAxes)
         axes.text(
-            0.06, 0.95 - 0.08 * place, words, fontsize=6, va="center", transform=axes.transAxes
+            0.06, 0.95 - 0.08 * place, words, fontsize=6.5, va="center", transform=axes.transAxes
         )
     axes.axvline(fit.effect, color=BLUE, linewidth=0.8, linestyle=(0, (3, 2)))
     axes.plot(fit.effects["effect"], error, "o", color=BLUE, markersize=3.2, zorder=3)
@@ -123,7 +123,7 @@ def p_value_functions(axes, fit: Fit):
         axes.plot(at, curve, color=VERMILION, linewidth=1.1, linestyle=(0, (4, 2)))
     axes.axhline(0.05, color=BLACK, linewidth=0.5, linestyle=":")
     axes.axvline(0, color=GREY, linewidth=0.5)
-    axes.text(high, 0.06, "0.05", ha="right", va="bottom", fontsize=6)
+    axes.text(high, 0.06, "0.05", ha="right", va="bottom", fontsize=6.5)
     axes.set_ylim(0, 1)
     axes.set_ylabel("p-value")
     label_effect_axis(axes, fit.family, (low, high))
@@ -144,7 +144,7 @@ def models(axes, fits: dict[str, Fit], labels: dict[str, str], main: str):
             words = fit.note.removeprefix("not estimated: ")
             words = words if len(words) <= 44 else "too few trials left"
             axes.text(
-                limits[0], place, words, fontsize=6, va="center", style="italic", color="#595959"
+                limits[0], place, words, fontsize=6.5, va="center", style="italic", color="#595959"
             )
             continue
         colour = BLUE if fit.model == main else BLACK
@@ -159,14 +159,20 @@ def models(axes, fits: dict[str, Fit], labels: dict[str, str], main: str):
 
 
 def baujat_plot(axes, table: pd.DataFrame):
-    """Trials far right add to heterogeneity, trials far up move the average; the first four named."""
+    """Trials far right add to heterogeneity, trials far up move the average; the first named."""
     axes.plot(table["x"], table["y"], "o", color=BLUE, markersize=3.2)
-    named = table.assign(rank=table["x"] / table["x"].max() + table["y"] / table["y"].max())
-    for row in named[named["rank"] > 0.5].nlargest(4, "rank").itertuples():
-        right = row.x > 0.55 * table["x"].max()
+    across, up = table["x"] / table["x"].max(), table["y"] / table["y"].max()
+    heights: list[float] = []  # of the names written so far, so that none is written over another
+    for place in (across + up).sort_values(ascending=False, kind="stable").index[:6]:
+        near = any(abs(up[place] - height) < 0.06 for height in heights)
+        if across[place] + up[place] < 0.5 or near:
+            continue
+        heights.append(up[place])
+        right = across[place] > 0.55
         axes.annotate(
-            row.study, (row.x, row.y), xytext=(-3 if right else 3, 2), textcoords="offset points",
-            ha="right" if right else "left", fontsize=6,
+            table.loc[place, "study"], (table.loc[place, "x"], table.loc[place, "y"]),
+            xytext=(-3 if right else 3, 2), textcoords="offset points",
+            ha="right" if right else "left", fontsize=6.5,
         )  # fmt: skip
     axes.set_xlim(left=-0.03 * table["x"].max())
     axes.set_ylim(-0.04 * table["y"].max(), 1.12 * table["y"].max())

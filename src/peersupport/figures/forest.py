@@ -384,8 +384,8 @@ def _limits(fit: Fit) -> tuple[float, float]:
     lows, highs = fit.effects["effect"] - half, fit.effects["effect"] + half
     inner, outer = (1.5, 4.0) if fit.family == "smd" else (np.log(8), np.log(100))
     points = [*fit.effects["effect"], fit.ci_low, fit.ci_high, 0.0]
-    low = max(min(*points, max(lows.min(), -inner)), -outer)
-    high = min(max(*points, min(highs.max(), inner)), outer)
+    low = max(min(*points, max(np.nanmin([lows.min(), fit.pi_low]), -inner)), -outer)
+    high = min(max(*points, min(np.nanmax([highs.max(), fit.pi_high]), inner)), outer)
     pad = 0.05 * (high - low)
     return low - pad, high + pad
 
