@@ -160,9 +160,14 @@ def write_project(folder: Path, files: dict[str, list[list[str]] | bytes]) -> No
     (raw / "codebook.yml").write_bytes(CODEBOOK.read_bytes())
 
 
+def tidied(raw) -> dict:
+    """The tidy tables that the cleaning makes of the sheets."""
+    return clean.tidy(raw, clean.decisions(raw), BOOK)
+
+
 def through(raw) -> dict:
-    """What the cleaning makes of the sheets: tidy tables, effects, exclusions."""
-    tables = clean.tidy(raw, clean.decisions(raw), BOOK)
+    """The tidy tables, and the effects and exclusions that come of them."""
+    tables = tidied(raw)
     clusters = clean.as_numbers(raw["clusters"], BOOK["sheets"]["clusters"])
     found, left_out = effects.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05)
     chosen = selection.select(found, BOOK["instruments"])

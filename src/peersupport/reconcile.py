@@ -53,13 +53,12 @@ def double_coded(sheet: str, a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     left, right = (table.assign(key=unit_keys(table, sheet)).set_index("key") for table in (a, b))
     shared = left.index.intersection(right.index)
     columns = [c for c in right if c in left and c not in KEYS[sheet] and c not in FORM]
-    cells = [
-        pd.DataFrame(
-            {"key": shared, "column": c, "a": left.loc[shared, c], "b": right.loc[shared, c]}
-        )
-        for c in columns
-    ]
-    return pd.concat(cells, ignore_index=True)
+    a, b = (
+        table.loc[shared, columns].melt(var_name="column", ignore_index=False)
+        for table in (left, right)
+    )
+    cells = a.reset_index().rename(columns={"value": "a"})
+    return cells.assign(b=b.value.to_numpy())  # fmt: skip
 
 
 def _listed(a, b):
