@@ -204,3 +204,10 @@ def test_ranks_of_the_sensitivity_are_within_scope_and_group(reported):
     assert ranks[("all", "hope")] == 1 and ranks[("all", "empowerment")] == 2
     assert ranks[("two", "empowerment")] == 1 and ranks[("two", "tokenism")] == 1
     assert table.query("scope == 'two'")["of"].eq(2).all()
+
+
+def test_a_low_observed_count_does_not_warn(recwarn):
+    """Expected 5.5 in each cell of the theme, observed 10 and 1: Pearson's test, in silence."""
+    table = thm.difference_tests(*two_by_two(10, 90, 1, 99), "g", minimum=10, seed=1).iloc[0]
+    assert table["test"] == "chi_square"
+    assert not recwarn.list
