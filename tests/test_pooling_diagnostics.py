@@ -112,6 +112,15 @@ def test_outliers_are_the_intervals_that_miss_the_pooled_one():
     effects = [0.2, 0.25, 0.15, 0.2, 0.22, 0.18, 0.2, 0.9]
     fit = univariate(as_effects(effects, [0.01] * 7 + [0.02]))
     assert diagnostics.outliers(fit).tolist() == [False] * 7 + [True]
+    low = univariate(as_effects([-e for e in effects], [0.01] * 7 + [0.02]))
+    assert diagnostics.outliers(low).tolist() == [False] * 7 + [True]
+
+
+def test_an_interval_that_reaches_the_pooled_one_but_not_its_centre_is_no_outlier():
+    fit = univariate(as_effects([0.2, 0.3, 0.1, 0.4, 0.0, 0.25, -0.1], [0.01] * 6 + [0.015]))
+    upper = -0.1 + 1.96 * np.sqrt(0.015)
+    assert fit.ci_low < upper < fit.effect
+    assert not diagnostics.outliers(fit).any()
 
 
 def test_p_value_curve_crosses_five_percent_at_the_confidence_limits():

@@ -214,6 +214,9 @@ def influence_panels(axes, table: pd.DataFrame, fit: Fit):
             chosen = table["influential"].to_numpy() == flag
             panel.plot(number[chosen], table[column][chosen], mark, color=colour, markersize=2.8)
         _title(panel, title, 9)
+        if column != "rstudent":  # the others cannot be negative
+            highest = float(table[column].max())
+            panel.set_ylim(-0.05 * (highest or 0.1), 1.08 * (highest or 0.1))
         panel.set_xlabel("Trial number")
         panel.set_xlim(0.3, len(table) + 0.7)
         panel.xaxis.get_major_locator().set_params(integer=True)
