@@ -398,6 +398,13 @@ write_figure(
 )  # fmt: skip
 Markdown(f"{sentence}.")
 
+# %%
+figure = lights.traffic_lights(casp, labels("casp_qual"), apr.CASP_LABEL)
+write_figure(
+    figure, "02_casp_studies", notebook=here, title="Appraisal of each qualitative study (CASP)",
+    alt_text=f"Traffic lights for {assessed} qualitative and mixed-methods studies; {sentence}.",
+)  # fmt: skip
+
 # %% [markdown]
 # ## Evidence gap maps
 #

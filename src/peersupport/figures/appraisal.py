@@ -35,14 +35,14 @@ def traffic_lights(
     """One circle with its symbol per study and domain, the studies in `blocks` columns. Returns the
     figure.
 
-    `table` has study, domain and judgement; `domains` gives the columns' order and names, `overall`
-    last; the names of the studies in `bold` are set so.
+    `table` has study, domain and judgement; `domains` gives the columns' order and names, with
+    `overall` last if there is one; the names of the studies in `bold` are set so.
     """
     studies = sorted(table["study"].unique(), key=str.lower)
     height = -(-len(studies) // blocks)
     size = (style.PAGE, height * ROW_MM + 24)
     figure, axes = style.new_figure(*size, 1, blocks)
-    heads = [f"D{i}" for i in range(1, len(domains))] + ["All"]
+    heads = ["All" if code == "overall" else str(i) for i, code in enumerate(domains, start=1)]
     for block, ax in enumerate(axes):
         part = studies[block * height : (block + 1) * height]
         _lights(ax, table[table["study"].isin(part)], part, list(domains))
@@ -50,7 +50,8 @@ def traffic_lights(
         ax.set_ylim(height - 0.5, -0.7)
         for text in ax.get_yticklabels():
             text.set_fontweight("bold" if text.get_text() in bold else "normal")
-    key = "   ".join(f"{head} {name}" for head, name in zip(heads, domains.values(), strict=True))
+    key = [f"{head} {name}" for head, name in zip(heads, domains.values(), strict=True)]
+    key = "\n".join("   ".join(key[start : start + 6]) for start in range(0, len(key), 6))
     key += "\nBold: in a pooled outcome" if bold else ""
     judgement_legend(figure, labels, loc="outside lower center", ncols=4, title=key)
     return figure
@@ -60,13 +61,15 @@ def _lights(ax, table: pd.DataFrame, studies: Sequence[str], domains: Sequence[s
     x = table["domain"].map({domain: i for i, domain in enumerate(domains)})
     y = table["study"].map({study: i for i, study in enumerate(studies)})
     colours = table["judgement"].map(style.JUDGEMENT)
-    ax.scatter(x, y, s=62, c=list(colours), edgecolor="black", lw=0.3)
+    diameter = 7.9 if len(domains) < 8 else 6.8  # points
+    ax.scatter(x, y, s=diameter**2, c=list(colours), edgecolor="black", lw=0.3)
     for judgement, symbol in style.JUDGEMENT_SYMBOL.items():
         these = table["judgement"] == judgement
         ink = "white" if judgement == "high" else "black"
         ax.scatter(x[these], y[these], s=15, marker=f"${symbol}$", color=ink, lw=0.2, zorder=3)
     ax.set_yticks(range(len(studies)), studies, fontsize=6.5)
-    ax.axvline(len(domains) - 1.5, color=style.GREY, lw=0.4)
+    if domains[-1] == "overall":
+        ax.axvline(len(domains) - 1.5, color=style.GREY, lw=0.4)
     ax.set_xlim(-0.6, len(domains) - 0.4)
     ax.xaxis.tick_top()
     ax.tick_params(length=0, pad=2)
