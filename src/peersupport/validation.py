@@ -15,7 +15,7 @@ import pandas as pd
 import pandera.pandas as pa
 from scipy.stats import norm
 
-from peersupport import reconcile
+from peersupport import plausibility, reconcile
 from peersupport.effects import RATIOS
 from peersupport.intake import ODDITIES, PROBLEM, problem
 
@@ -684,5 +684,5 @@ CROSS_RULES = (
     orphan_study, orphan_theme, events_above_total, interval, ratio_not_positive, arms_exceed_randomised, p_disagrees,
     figures_incomplete, decision_and_reason, study_twice, trial_of_trial, row_id_twice, year_of_key, key_spelled_twice,
     coded_by_one, form_changed,
-    consensus_fits, decided_figures, sd_like_se, database_disagrees, corrections_fit,
+    consensus_fits, decided_figures, sd_like_se, database_disagrees, corrections_fit, plausibility.implausible,
 )  # fmt: skip

@@ -1,0 +1,110 @@
+"""Slips that leave every cell valid: each is warned of, and the small sheets, mended where they are odd, are not."""
+
+import numpy as np
+import pytest
+from small_sheets import BOOK, as_csv, grids
+from test_faults import add_row, both, put
+
+from peersupport import intake, plausibility, validation
+
+A, B, DB = "coder_a/outcomes", "coder_b/outcomes", "database/outcomes"
+
+
+def quiet():
+    """The small sheets, their oddities taken out."""
+    files = grids()
+    put("consensus", 2, "value", "in_person")(files)
+    put(DB, 5, "instrument", "attended sessions")(files)
+    for row in range(2, 6):
+        put("coder_a/studies", row, "source_url", f"https://example.org/{row}")(files)
+    return files
+
+
+def found(spoil):
+    files = quiet()
+    spoil(files)
+    tables = {name: intake.parse(name, as_csv(grid))[0] for name, grid in files.items()}
+    return [(p["rule"], p["sheet"], p["row"]) for p in plausibility.implausible(tables)]
+
+
+def in_both(row, column, value):
+    """The same slip by both coders, which no comparison of the two finds."""
+    other = {5: 5, 6: 6, 2: 2, 3: 3, 8: 7}[row]
+    return both(put(A, row, column, value), put(B, other, column, value))
+
+
+def printed(effect, se):
+    """What the database prints beside the means of its second row."""
+    return both(*(put(DB, 3, c, v) for c, v in (("measure", "g"), ("effect", effect), ("se", se), ("positive_favours", "arm1"))))  # fmt: skip
+
+
+def test_what_is_not_odd_is_not_named():
+    assert found(lambda files: None) == []
+    assert found(printed("0.1531", "0.1608")) == []
+
+
+SLIPS = {
+    "a digit of a mean": (both(printed("0.1531", "0.1608"), put(DB, 3, "mean_arm1", "10.5")), "printed_effect_differs", DB, 3),
+    "the wrong scale direction": (both(printed("0.1531", "0.1608"), put(DB, 3, "higher_is_better", "yes")), "printed_effect_differs", DB, 3),
+    "a digit of an n": (both(printed("0.1531", "0.1608"), put(DB, 3, "n_arm1", "60")), "printed_se_differs", DB, 3),
+    "an effect moved in its interval": (in_both(3, "effect", "0.45"), "not_centred", A, 3),
+    "a ratio moved in its interval": (put(DB, 5, "effect", "2.7"), "not_centred", DB, 5),
+    "a conclusion against the interval": (in_both(3, "favours", "neither"), "conclusion_differs", A, 3),
+    "a conclusion against p": (both(put(A, 7, "p_value", "0.4"), put(A, 7, "p_operator", "="), put(A, 7, "favours", "arm1")), "conclusion_differs", A, 7),
+    "a conclusion against the note": (both(put(A, 7, "note", "No significant difference"), put(A, 7, "favours", "arm2")), "note_differs", A, 7),
+    "arms exchanged by both": (in_both(2, "favours", "arm2"), "direction_differs", A, 2),
+    "a sign turned by both": (in_both(8, "positive_favours", "arm2"), "direction_differs", A, 8),
+    "one SD ten times the other": (put(DB, 3, "sd_arm2", "54"), "arms_unlike", DB, 3),
+    "one arm ten times the other": (put(DB, 3, "n_arm2", "750"), "arms_unlike", DB, 3),
+    "means far apart": (put(DB, 3, "mean_arm1", "102"), "arms_unlike", DB, 3),
+    "a scale turned round": (put(DB, 3, "higher_is_better", "yes"), "scale_elsewhere", DB, 3),
+    "a scale under another domain": (put(DB, 3, "outcome_domain", "functioning"), "scale_elsewhere", DB, 3),
+    "a domain that is not in the name": (put(DB, 2, "outcome_domain", "functioning"), "scale_elsewhere", DB, 2),
+    "an arm of another size than elsewhere": (both(put(DB, 2, "n_arm2", "40"), add_row(DB, 3, row_id="D0009", instrument="CES-D", mean_arm1="3.3")), "study_elsewhere", DB, 2),
+    "a week under two time points": (put(DB, 3, "time_point", "follow_up"), "study_elsewhere", DB, 3),
+    "a row twice": (add_row(DB, 3, row_id="D0009"), "figures_twice", DB, 7),
+    "a trial twice": (add_row(DB, 3, row_id="D0009", study="Able 2021"), "figures_twice", DB, 7),
+    "a registration twice": (both(put("coder_a/studies", 2, "registration", "NCT01234567"), put("coder_a/studies", 3, "registration", "nct01234567 ")), "registration_twice", "coder_a/studies", 3),
+    "a page read twice": (both(put("coder_a/studies", 2, "source_url", "https://a.org/1"), put("coder_a/studies", 3, "source_url", "https://a.org/1")), "source_twice", "coder_a/studies", 3),
+    "a study in another's note": (put("coder_a/studies", 3, "note", "the women of Able 2021"), "study_in_note", "coder_a/studies", 3),
+    "a decision that nobody proposed": (put("consensus", 3, "value", "8.4"), "third_value", "consensus", 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_slip_is_warned_of(slip):
+    spoil, *expected = SLIPS[slip]
+    assert tuple(expected) in found(spoil)
+
+
+def test_companion_reports_are_no_second_trial():
+    spoil = put("coder_a/studies", 4, "note", "the people of Able 2021")  # trials.csv joins the two
+    assert found(spoil) == []
+
+
+def test_a_correction_silences_what_it_mends():
+    spoil = both(put(DB, 2, "measure", "g"), put(DB, 2, "effect", "0.4189"), put(DB, 2, "se", "0.1630"), put(DB, 2, "positive_favours", "arm1"))  # fmt: skip
+    assert not [rule for rule, _, row in found(spoil) if row == 2 and rule == "arms_unlike"]
+
+
+def test_warnings_are_sentences_of_the_validation_table():
+    files = quiet()
+    put(DB, 3, "sd_arm2", "54")(files)
+    tables = {name: intake.parse(name, as_csv(grid))[0] for name, grid in files.items()}
+    problems = validation.validate(tables, [], BOOK)
+    row = problems[problems.rule.eq("arms_unlike")].iloc[0]
+    assert row.severity == "warning" and "check both at the source" in validation.describe(row)
+
+
+def test_rubbish_in_a_figure_never_breaks_a_rule():
+    rng = np.random.default_rng(1)
+    rubbish = ["nan", "inf", "1e999", "-1", "0", "1e-320", "x", "=1", "٣٣", "9" * 400]
+    for _ in range(60):
+        files = quiet()
+        name = [A, B, DB, "consensus", "corrections"][rng.integers(5)]
+        grid = files[name]
+        grid[rng.integers(1, len(grid))][rng.integers(len(grid[0]))] = rubbish[
+            rng.integers(len(rubbish))
+        ]
+        tables = {n: intake.parse(n, as_csv(g))[0] for n, g in files.items()}
+        assert all(problem["remedy"] for problem in plausibility.implausible(tables))
