@@ -191,7 +191,7 @@ def test_finding_states_the_numbers_and_gives_no_verdict():
     models = battery.fit_battery(only(effects()), SETTINGS)
     words = wording.finding(models, battery.MAIN, "Hope")
     fit = models[battery.MAIN]
-    assert f"6 trials with 800 people, pooled g = {fit.effect:.2f}" in words
+    assert f"6 trials (5 randomised) with 800 people, pooled g = {fit.effect:.2f}" in words
     assert f"{fit.ci_low:.2f} to {fit.ci_high:.2f}".replace("-", "\N{MINUS SIGN}") in words
     assert "significant" not in words.lower()
     assert "low in 3 of the 6 trials and high in 1" in words

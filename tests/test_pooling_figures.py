@@ -79,6 +79,16 @@ def test_forest_shows_every_trial_and_stays_on_the_page(trials, family):
     assert outside(figure) == []
 
 
+def test_forest_leaves_out_dots_that_the_tool_does_not_have():
+    rows = as_effects([0.2, 0.3, 0.25], [0.01, 0.02, 0.02], trial=["A", "B", "C"])
+    risk = pd.DataFrame(
+        {"study": ["A", "A"], "domain": ["deviations", "overall"], "judgement": ["low", "high"]}
+    )
+    figure = forest(univariate(rows.assign(year=2020)), title="x", model_line="m", risk=risk)
+    signs = [t.get_text() for t in figure.axes[0].texts if t.get_text() in "+×?"]
+    assert (signs.count("+"), signs.count("×"), signs.count("?")) == (1, 1, 12)
+
+
 def test_forest_with_an_extreme_interval_ends_in_an_arrow():
     rows = as_effects([0.2, 0.3, 0.25], [0.01, 0.02, 9.0], trial=["A", "B", "C"])
     figure = forest(univariate(rows.assign(year=2020)), title="x", model_line="m")

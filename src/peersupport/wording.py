@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from peersupport.battery import MODELS, NARROWER
+from peersupport.battery import MODELS, NARROWER, RANDOMISED
 from peersupport.figures.forest import shown
 from peersupport.pooling import Fit
 
@@ -43,7 +43,8 @@ def finding(models: dict[str, Fit], main: str, label: str) -> str:
     """What is known about a domain and how sure: size, precision, settings, models, risk of bias."""
     fit = models[main]
     first = (
-        f"**{label}**: {fit.trials} trials with {fit.n:,.0f} people, pooled {effect_text(fit)}, "
+        f"**{label}**: {fit.trials} trials{_randomised(fit)} with {fit.n:,.0f} people, pooled "
+        f"{effect_text(fit)}, "
         f"I² = {fit.i2:.0f}%."
     )
     narrow = NARROW if fit.note == NARROWER else ""
@@ -116,6 +117,12 @@ def _dependence(models: dict[str, Fit], main: str) -> str:
         f"{where[_side(fit)]}; their estimates run from {shown(lowest.effect, fit.family)} "
         f"({_named(lowest)}) to {shown(highest.effect, fit.family)} ({_named(highest)})."
     )
+
+
+def _randomised(fit: Fit) -> str:
+    if "design" not in fit.effects:
+        return ""
+    return f" ({fit.effects['design'].isin(RANDOMISED).sum()} randomised)"
 
 
 def _named(fit: Fit) -> str:

@@ -34,7 +34,8 @@ RISK_COLUMNS = {
 RISK_LEGEND = (
     "Risk of bias: R randomisation, D deviations from the intervention, M missing data, O outcome "
     "measurement, S selective reporting,",
-    "All overall; + low, \N{MINUS SIGN} some concerns, × high, ? no information.",
+    "All overall; + low, \N{MINUS SIGN} some concerns, × high, ? no information; no dot: the "
+    "tool for non-randomised studies has no such domain.",
 )
 RATIO_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 0.8, 1.25, 2, 4, 5, 10, 20, 50, 100)
 
@@ -228,7 +229,10 @@ class _Canvas:
 
     def dots(self, y, study, judgements):
         for place, domain in enumerate(RISK_COLUMNS):
-            judgement = judgements.get((study, domain), "no_information")
+            judgement = judgements.get((study, domain))
+            if judgement is None and (study, "overall") in judgements.index:
+                continue  # not a domain of the tool by which this study was judged
+            judgement = judgement or "no_information"
             x = DOTS + DOT * (place + 0.5)
             self.axes.plot(
                 [x / MM_PER_INCH],
