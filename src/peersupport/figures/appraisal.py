@@ -67,6 +67,7 @@ def _lights(ax, table: pd.DataFrame, studies: Sequence[str], domains: Sequence[s
         these = table["judgement"] == judgement
         ink = "white" if judgement == "high" else "black"
         ax.scatter(x[these], y[these], s=15, marker=f"${symbol}$", color=ink, lw=0.2, zorder=3)
+    style.leave_out_of_layout(ax.collections)
     ax.set_yticks(range(len(studies)), studies, fontsize=6.5)
     if domains[-1] == "overall":
         ax.axvline(len(domains) - 1.5, color=style.GREY, lw=0.4)

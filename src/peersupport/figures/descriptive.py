@@ -140,6 +140,7 @@ def gap_map(
             str(cell.trials), (across - 0.14, down), beside, textcoords="offset points", va="center",
             fontsize=6.5,
         )  # fmt: skip
+    style.leave_out_of_layout([*ax.collections, *ax.texts])
     ax.set_xticks(range(len(columns)), [fill(name, 11) for name in columns.values()])
     ax.set_yticks(range(len(rows)), list(rows.values()))
     ax.set(xlim=(-0.5, len(columns) - 0.45), ylim=(len(rows) - 0.5, -0.5))

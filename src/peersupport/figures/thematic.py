@@ -72,10 +72,11 @@ def frequency_page(
             cells = [row.studies, *(counts.loc[row.theme, kind] for kind in kinds)]
             coded = _kappa(kappa.get(row.theme, np.nan), soft_below)
             _cells(beside, place, [*map(str, cells), coded])
+        style.leave_out_of_layout([*beside.texts, *ax.collections])
     _cells(
         axes[0, 1],
         -1.35,
-        ["All\nstudies", "Quali-\ntative", "Mixed", "Quanti-\ntative", "Reviews", "κ"],
+        ["All", "Quali-\ntative", "Mixed", "Quanti-\ntative", "Reviews", "κ"],
     )
     axes[-1, 0].set_xlim(
         0, max(table["ci_high"].max(), shares[list(KIND_MARKER)].max().max()) * 1.03
@@ -136,6 +137,7 @@ def share_heatmap(
             shares, ax=ax, annot=counts, fmt="", cmap="Blues", vmin=0, vmax=top, cbar=False,
             linewidths=0.3, linecolor="white", annot_kws={"fontsize": 6.5},
         )  # fmt: skip
+        style.leave_out_of_layout(ax.texts)
         sizes = table.drop_duplicates("level").set_index("level")["of"]
         heads = [fill(f"{text} (n\u00a0=\u00a0{sizes[code]})", 20) for code, text in names.items()]
         ax.set_xticks(np.arange(len(names)) + 0.5, heads, rotation=90, fontsize=6.5)
@@ -176,6 +178,7 @@ def pair_heatmap(
         linewidths=0.3, linecolor="white", annot_kws={"fontsize": 6.5},
         cbar_kws={"label": "Jaccard index (number: studies that report both)", "shrink": 0.7},
     )  # fmt: skip
+    style.leave_out_of_layout(ax.texts)
     ax.set_yticks(
         np.arange(len(rows)) + 0.5, [f"{labels[t]} ({single[t]})" for t in rows], rotation=0
     )
@@ -306,6 +309,7 @@ def direction_plot(
                 across, place, s=_mark_size(row.participants), marker=DIRECTION_MARKER[row.direction],
                 color=DIRECTION_COLOUR[row.direction], edgecolor="black", lw=0.4,
             )  # fmt: skip
+    style.leave_out_of_layout(left.collections)
     y = np.arange(len(counts))
     right.axvline(0.5, color=style.GREY, lw=0.6, ls="--")
     right.hlines(y, counts["ci_low"], counts["ci_high"], color=style.PEER_SUPPORT, lw=1.4)

@@ -72,6 +72,7 @@ def world_map(ax, table: pd.DataFrame, countries: pd.DataFrame):
     undrawn = ~table["iso_numeric"].isin(list(country_rings()))
     for spot, count in zip(spots[undrawn], table["trials"][undrawn], strict=True):
         ax.scatter(*spot, s=9, color=_class_colour(count), edgecolor="black", lw=0.4, zorder=4)
+    style.leave_out_of_layout(ax.collections)
     ax.set(xlim=(-2.6, 2.66), ylim=(-1.02, 1.32), aspect="equal")
     ax.axis("off")
     _legends(ax)
