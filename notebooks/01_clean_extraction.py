@@ -138,7 +138,10 @@ on_database = raw["corrections"].sheet.str.startswith("database/")
 Markdown(
     f"{len(decided):,} cells were coded twice; {len(ruled):,} differed. The decision followed the first coder in "
     f"{as_a.sum()}, the second in {as_b.sum()} and neither in {(~as_a & ~as_b).sum()}. "
-    f"{on_database.sum()} corrections are applied to cells of the database's sheets, {(~on_database).sum()} to a coder's."
+    f"{on_database.sum()} corrections are applied to cells of the database's sheets, {(~on_database).sum()} to a coder's. "
+    f"{len(raw['coder_a/appraisal']) - len(cells['appraisal']):,} judgements and the "
+    f"{raw['coder_a/outcomes'].outcome_type.eq('direction_only').sum()} rows that state only a direction were coded once, by the "
+    "first coder."
 )
 
 # %% [markdown]

@@ -209,7 +209,7 @@ def choose_route(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     event = rows.outcome_domain.isin(EVENT_DOMAINS)
     arms = rows.n_arm1.notna() & rows.n_arm2.notna()
     interval = rows.ci_low.notna() & rows.ci_high.notna()
-    usable_p = rows.p_value.gt(0) & rows.p_operator.isin(["=", "<"])
+    usable_p = rows.p_value.gt(0) & rows.p_operator.isin(["=", "<"]) & rows.effect.ne(0)
     two_groups = rows.mean_arm1.notna() & rows.mean_arm2.notna() & arms
     sds = two_groups & rows.sd_arm1.notna() & rows.sd_arm2.notna()
     counts = rows[["event_arm1", "totaln_arm1", "event_arm2", "totaln_arm2"]].notna().all(axis=1)
@@ -266,10 +266,11 @@ def effect_sizes(outcomes: pd.DataFrame, studies: pd.DataFrame, clusters: pd.Dat
     route, reason = choose_route(rows)
     kept = rows[route.ne("")].assign(route=route)
     left_out = rows[reason.ne("")]
+    reason = reason[reason.ne("")]
     exclusions = left_out[["row_id", "study", "outcome_domain"]].assign(
         reason=reason, detail=reason.map(REASONS) + left_out.contrast.map(_contrast_detail)
     )
-    effects = pd.concat([_apply(name, part) for name, part in kept.groupby("route")])
+    effects = pd.concat([_apply(name, kept[kept.route.eq(name)]) for name in ROUTES])
     effects = _allow_for_clusters(effects, studies, clusters, icc)
     effects = _with_flags(effects).sort_values("row_id")
     half = Z95 * np.sqrt(effects.variance)
@@ -336,7 +337,15 @@ def _assumptions(name, part):
         _where(name == "hazard_ratio", "half of the comparators have the event", part),
         _where(name in ("events_or", "odds_ratio"), "a logistic trait under the events", part),
     ]
-    return pd.concat(notes, axis=1).apply(lambda row: "; ".join(x for x in row if x), axis=1)
+    return _joined(notes)
+
+
+def _joined(notes):
+    """Columns of text into one, "; " between what is there."""
+    text = notes[0]
+    for note in notes[1:]:
+        text = text + np.where(text.ne("") & note.ne(""), "; ", "") + note
+    return text
 
 
 def _where(condition, text, part):
@@ -345,11 +354,12 @@ def _where(condition, text, part):
 
 def _allow_for_clusters(effects, studies, clusters, icc):
     """Raw figures of a cluster trial: variance times the design effect where the clusters are stated, else flagged."""
-    known = effects[["study"]].merge(clusters, on="study", how="left").set_index(effects.index)
+    stated = clusters.set_index("study")
+    number, own_icc = (effects.study.map(stated[column]) for column in ("clusters", "icc"))
     design = effects.study.map(studies.set_index("study")["design"])
     raw = design.eq("cluster_rct") & effects.method.isin(CLUSTERED_FIGURES)
-    inflate = raw & known.clusters.notna()
-    deff = design_effect(effects.n_arm1 + effects.n_arm2, known.clusters, known.icc.fillna(icc))
+    inflate = raw & number.notna()
+    deff = design_effect(effects.n_arm1 + effects.n_arm2, number, own_icc.fillna(icc))
     note = "design effect " + pd.Series(deff, effects.index).round(2).astype(str)
     joined = (
         effects.assumptions.where(effects.assumptions.eq(""), effects.assumptions + "; ") + note
@@ -375,5 +385,4 @@ def _with_flags(effects):
         "implausibly_large": effects.family.eq("smd") & (effects.effect.abs() > 2),
     }
     columns = [_where(test, name, effects) for name, test in tests.items()]
-    flags = pd.concat(columns, axis=1).apply(lambda row: "; ".join(x for x in row if x), axis=1)
-    return effects.assign(flags=flags).drop(columns="cluster_unadjusted")
+    return effects.assign(flags=_joined(columns)).drop(columns="cluster_unadjusted")

@@ -38,24 +38,22 @@ def labels(code_list: str) -> dict[str, str]:
 def read_raw() -> tuple[dict[str, pd.DataFrame], list[dict]]:
     """Every sheet of the codebook as text, by its name without ending, and what is odd about the files."""
     tables, problems = {}, []
-    for name in (name for entry in codebook()["sheets"].values() for name in entry["files"]):
-        paths = [project_root() / f"data/raw/{name}{ending}" for ending in (".csv", ".xlsx")]
-        found = [path for path in paths if path.is_file()]
-        if len(found) == 1:
-            content = found[0].read_bytes()
-            tables[name], odd = intake.parse(name, content, xlsx=found[0].suffix == ".xlsx")
-            problems += odd
-        else:
-            tables[name] = pd.DataFrame()
-            rule, remedy = (
-                ("sheet_twice", "keep one of") if found else ("missing_sheet", "put back")
-            )
-            files = " and ".join(
-                f"data/raw/{path.relative_to(project_root() / 'data/raw')}"
-                for path in found or paths[:1]
-            )
-            problems.append(intake.problem(name, "", "", "", rule, "error", f"{remedy} {files}"))
-    return tables, problems  # fmt: skip
+    for entry in codebook()["sheets"].values():
+        for name in entry["files"]:
+            tables[name], odd = _read_sheet(name)
+            may_be_empty = entry.get("may_be_empty", False)
+            problems += [x for x in odd if not (may_be_empty and x["rule"] == "header_only")]
+    return tables, problems
+
+
+def _read_sheet(name):
+    paths = [project_root() / f"data/raw/{name}{ending}" for ending in (".csv", ".xlsx")]
+    found = [path for path in paths if path.is_file()]
+    if len(found) == 1:
+        return intake.parse(name, found[0].read_bytes(), xlsx=found[0].suffix == ".xlsx")
+    rule, remedy = ("sheet_twice", "keep one of") if found else ("missing_sheet", "put back")
+    files = " and ".join(path.relative_to(project_root()).as_posix() for path in found or paths[:1])
+    return pd.DataFrame(), [intake.problem(name, "", "", "", rule, "error", f"{remedy} {files}")]
 
 
 def read_search_exports() -> dict[str, bytes]:

@@ -58,7 +58,7 @@ def validate(sheets: Sheets, file_problems: list[dict], codebook: dict) -> pd.Da
     problems = file_problems + [
         found for name, table in sheets.items() for found in check_schema(name, table, codebook)
     ]
-    whole = all(len(table) for table in sheets.values())
+    whole = all(len(table.columns) for table in sheets.values())
     if whole and not any(found["rule"] in STRUCTURE for found in problems):
         problems += [found for rule in CROSS_RULES for found in rule(sheets)]
         problems += decided_values(sheets, codebook)
