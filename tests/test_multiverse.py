@@ -256,6 +256,8 @@ def test_summary_and_influence_by_hand():
     assert moved.loc["b"].tolist() == pytest.approx([0.2, 0.2, 1.0])
     strips = multiverse.panel(effect, {"a": ["x", "y", "z"], "b": [1, 2]}, bins=2)
     assert strips["a", "x"].tolist() == [1, 0] and strips["b", "1"].tolist() == [0.5, 0.5]
+    tied = multiverse.panel(np.zeros((2, 2)), {"a": ["x", "y"], "b": [1, 2]}, bins=2)
+    assert all(strip.tolist() == [0.5, 0.5] for strip in tied.values())
 
 
 def test_curves_under_signs_are_single_evaluations(small):

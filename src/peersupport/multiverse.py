@@ -387,17 +387,22 @@ def table(data: DataSets, results: dict[str, np.ndarray], choices: dict) -> pd.D
 
 
 def panel(effect: np.ndarray, axes: dict[str, list], bins: int = 100) -> dict[tuple, np.ndarray]:
-    """(choice, level) -> its share of the combinations in each of `bins` equal parts of the curve."""
+    """(choice, level) -> its share of the combinations in each of `bins` equal parts of the curve.
+
+    Combinations with the same effect have no order, so each of them is spread over their whole stretch.
+    """
     places = np.flatnonzero(~np.isnan(effect))
-    places = places[np.argsort(effect.ravel()[places], kind="stable")]
-    part = np.arange(len(places)) * bins // len(places)
-    size = np.bincount(part, minlength=bins)
+    _, stretch, size = np.unique(effect.ravel()[places], return_inverse=True, return_counts=True)
+    ends = np.append(0, np.cumsum(size))
+    parts = np.linspace(0, len(places), bins + 1)
     index = np.unravel_index(places, effect.shape)
-    return {
-        (name, str(level)): np.bincount(part[index[axis] == i], minlength=bins) / size
-        for axis, (name, levels) in enumerate(axes.items())
-        for i, level in enumerate(levels)
-    }
+    shares = {}
+    for axis, (name, levels) in enumerate(axes.items()):
+        for i, level in enumerate(levels):
+            count = np.bincount(stretch[index[axis] == i], minlength=len(size))
+            reached = np.interp(parts, ends, np.append(0, np.cumsum(count)))
+            shares[name, str(level)] = np.diff(reached) / np.diff(parts)
+    return shares
 
 
 def published(reviews: pd.DataFrame) -> pd.DataFrame:

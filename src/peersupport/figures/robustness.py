@@ -25,7 +25,7 @@ from peersupport.figures.style import (
 from peersupport.gosh import Cloud
 
 CHOICE = {
-    "window": "Published",
+    "window": "Years of publication",
     "designs": "Designs",
     "helpers": "Helpers share",
     "comparator": "Comparator",

@@ -1,0 +1,311 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Would other defensible choices have changed the answer?
+#
+# A pooled effect is the end of a chain of choices: which trials, which figures, which model. Each of them could have
+# been made otherwise by a careful reviewer. This notebook makes all of them at once: every combination of the choices
+# is an analysis, and the answer is the whole curve of results and not one lucky point of it. Then it asks whether a
+# curve like this could arise without any effect, whether single trials carry it, and what other reviews found.
+
+# %% tags=["parameters"]
+multiverse = {
+    "window": {"all years": {}, "2020 to 2025": {"year": [2020, 2021, 2022, 2023, 2024, 2025]}},
+    "designs": {
+        "all controlled": {},
+        "randomised": {"design": ["rct", "cluster_rct", "pilot_rct"]},
+    },
+    "helpers": {"any experience": {}, "mental distress": {"helper_experience": ["distress"]}},
+    "comparator": {
+        "any": {},
+        "usual care or waiting list": {"condition_arm2": ["care_as_usual", "waitlist"]},
+    },
+    "risk_of_bias": {
+        "any": {},
+        "not known to be high": {"risk_of_bias": ["low", "some_concerns", "no_information"]},
+        "known not to be high": {"risk_of_bias": ["low", "some_concerns"]},
+    },
+    "time_point": {
+        "end first": ["post", "follow_up"],
+        "end only": ["post"],
+        "follow-up first": ["follow_up", "post"],
+    },
+    "figures": {
+        "all": ["means", "change", "events", "printed", "p"],
+        "without p": ["means", "change", "events", "printed"],
+        "without printed effects": ["means", "change", "events"],
+        "means only": ["means", "change"],
+    },
+    "several": ["average", "highest", "lowest"],
+    "rho": [0.6, 0.3, 0.9],
+    "outliers": ["kept", "removed"],
+    "small_study": ["none", "trim_and_fill", "pet_peese"],
+    "estimator": ["REML", "fixed", "DL", "PM", "ML", "HE", "SJ"],
+    "interval": ["hartung_knapp", "wald", "hartung_knapp_conservative"],
+}
+minimum_trials = 3
+multiverse_trials = 5
+correction_trials = 10
+sign_flips = 500
+gosh_all_up_to = 20
+gosh_drawn = 1000000
+seed = 20261122
+
+# %%
+import bz2
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown, display
+
+from peersupport import battery, blocks, choices, gosh, sheets
+from peersupport import multiverse as many
+from peersupport.figures import robustness as draw
+from peersupport.figures import style
+
+style.use_style()
+here = "06_robustness"
+limits = many.Limits(minimum_trials, correction_trials)
+labels = sheets.labels("outcome_domain") | sheets.labels("recovery_type") | battery.EXTRA_LABELS
+
+# %% [markdown]
+# ## The choices
+#
+# They are listed in `parameters.yml`; the first of each is what the main analysis does. One choice that reviewers make
+# is missing: effects of other contrasts (before against after in one arm, or both arms with peers). Their rows have no
+# effect size against a comparator without peers, so that nothing defensible can be made of them; the choice of the
+# comparator stands in its place. Hartung and Knapp's intervals go with random effects only, and corrections for small
+# studies are fitted only where enough trials are left.
+
+# %%
+effects = choices.with_facts(
+    sheets.read_table("effects.csv"),
+    sheets.read_table("studies.csv"),
+    sheets.read_table("tables/risk_of_bias.csv"),
+)
+taken = choices.selections(effects, sheets.codebook()["instruments"], multiverse)
+families = choices.families(effects, multiverse_trials, list(sheets.labels("outcome_domain")))
+names = {key: labels[key[0]] + (" (risk ratio)" if key[1] == "log_rr" else "") for key in families}
+data = {}
+for key, rows in families.items():
+    own = {pair: mask[effects.index.get_indexer(rows.index)] for pair, mask in taken.items()}
+    data[key] = many.data_sets(rows, own, multiverse, minimum_trials)
+first = effects.index[
+    taken[next(iter(multiverse["time_point"])), next(iter(multiverse["figures"]))]
+]
+combinations = np.prod([len(levels) for levels in multiverse.values()])
+Markdown(
+    f"{len(multiverse)} choices make {combinations:,} combinations for each of the {len(data)} families of outcomes "
+    f"with {multiverse_trials} trials or more. They come down to {min(d.y.shape[1] for d in data.values())} to "
+    f"{max(d.y.shape[1] for d in data.values())} different data sets per family; each is fitted once. With the first "
+    f"level of each choice the selection is that of notebook 01 in "
+    f"{(effects.index.isin(first) == effects.selected).mean():.0%} of the {len(effects)} rows."
+)
+
+# %% [markdown]
+# ## Every analysis
+#
+# All data sets of a family are stacked and fitted in one call per estimator.
+
+# %%
+tables, grids, axes = {}, {}, {}
+for key, d in data.items():
+    results = many.evaluate(d.y, d.v, multiverse, limits)
+    tables[key] = many.table(d, results, multiverse)
+    axes[key] = {name: list(multiverse[name]) for name in many.MODEL_CHOICES} | d.axes
+    grids[key] = {
+        name: many.on_grid(results[name], d.place) for name in ("effect", "ci_low", "ci_high")
+    }
+keyed = {key: table.assign(outcome_domain=key[0], family=key[1]) for key, table in tables.items()}
+everything = pd.concat(keyed.values(), ignore_index=True)
+everything = everything[["outcome_domain", "family", *everything.columns[:-2]]]
+text = everything.to_csv(index=False, lineterminator="\n")
+sheets.write_document(bz2.compress(text.encode()), "tables/multiverse.csv.bz2")
+pooled = sheets.read_table("tables/pooled_outcomes.csv").query("model == @battery.MAIN")
+pooled = pooled.set_index(["outcome_domain", "family"])["effect"]
+apart = max(abs(grids[key]["effect"].flat[0] - pooled[key]) for key in grids)
+Markdown(
+    f"{everything.combinations.sum():,} of the combinations can be estimated; they give {len(everything):,} different "
+    f"results, which are in `tables/multiverse.csv.bz2`. The main analysis is one of them: it differs from notebook 03 "
+    f"by at most {apart:.0e}."
+)
+
+# %% [markdown]
+# ## Could such a curve arise without any effect?
+#
+# The results of one curve are not independent, so that counting intervals above zero is no test. Instead the effects of
+# each trial change sign at random, all of them together, which is as likely as not if peer support does nothing; the
+# whole multiverse is fitted again; and the curve is compared with the curves that arise in this way.
+
+# %%
+pieces, size = [], 25
+for number, d in enumerate(data.values()):
+    flips = many.sign_flips(len(d.trials), sign_flips, [seed, number])
+    pieces += [(d, flips[i : i + size], multiverse, limits) for i in range(0, sign_flips, size)]
+curves = np.concatenate(blocks.run(many.curves_under_signs, pieces, "multiverse under no effect"))
+curves = dict(zip(data, curves.reshape(len(data), sign_flips, 2), strict=True))
+rows = []
+for key, d in data.items():
+    found = many.summary(grids[key])
+    observed = np.array([found["median"], found["share_ci_above_0"]])
+    p_median, p_share = many.probability(observed, curves[key])
+    counts = {"trials": len(d.trials), "data_sets": d.y.shape[1], "results": len(tables[key])}
+    rows.append(dict(zip(["outcome_domain", "family"], key, strict=True)) | counts | found)
+    rows[-1] |= {"p_median": p_median, "p_share": p_share}
+summary = pd.DataFrame(rows)
+sheets.write_table(summary, "tables/multiverse_summary.csv")
+
+# %%
+shown = summary.assign(outcome=[names[key] for key in data]).set_index("outcome")
+columns = [
+    "trials",
+    "estimable",
+    "main_effect",
+    "median",
+    "lowest",
+    "highest",
+    "share_ci_above_0",
+    "share_ci_below_0",
+]
+display(shown[[*columns, "p_median", "p_share"]].style.format(precision=3, thousands=","))
+strong = shown[shown.share_ci_above_0 > 0.95].index
+weak = shown[shown.share_ci_above_0 < 0.5].index
+Markdown(
+    f"More than 95% of the specifications have an interval above zero for: {', '.join(strong).lower() or 'none'}; fewer "
+    f"than half for: {', '.join(weak).lower() or 'none'}. The median of the curve is positive for "
+    f"{(summary['median'] > 0).sum()} of {len(summary)} families, and such a median would be rare without an effect "
+    f"(p below 0.05) for {(summary.p_median < 0.05).sum()}. With k trials there are only 2^k patterns of signs, so with "
+    f"{summary.trials.min()} trials no p of a median can be below {2 / 2 ** summary.trials.min():.3f}."
+)
+
+# %% [markdown]
+# ## The curves
+#
+# Above, every specification in the order of its effect, with its interval; below, which choices lie where. A strip that
+# is evenly grey along its length is a choice that does not matter; one that is dark at one end moves the answer.
+
+# %%
+levels = {key: many.levels_table(grids[key], axes[key]) for key in data}
+for key, row in zip(data, rows, strict=True):
+    panel = many.panel(grids[key]["effect"], axes[key])
+    figure = draw.specification_curve(tables[key], panel, levels[key], row["main_effect"], key[1])
+    sheets.write_figure(
+        figure, f"06_curve_{battery.slug(*key)}", notebook=here, title=f"Specification curve: {names[key]}",
+        alt_text=f"{row['estimable']:,} specifications of {names[key].lower()} ordered by effect, from "
+        f"{row['lowest']:.2f} to {row['highest']:.2f}, median {row['median']:.2f}; {row['share_ci_above_0']:.0%} of the "
+        f"intervals lie above 0, {row['share_ci_below_0']:.0%} below. Main analysis: {row['main_effect']:.2f}.",
+    )  # fmt: skip
+    plt.close(figure)
+all_levels = pd.concat(
+    {key: table for key, table in levels.items()}, names=["outcome_domain", "family"]
+)
+sheets.write_table(all_levels.reset_index(level=[0, 1]), "tables/multiverse_levels.csv")
+widest = summary.loc[(summary.highest - summary.lowest).idxmax()]
+Markdown(
+    f"The widest curve is that of {labels[widest.outcome_domain].lower()}: from {widest.lowest:.2f} to "
+    f"{widest.highest:.2f} around a main analysis of {widest.main_effect:.2f}. The curves of all {len(data)} families "
+    "are in `figures/`."
+)
+
+# %% [markdown]
+# ## Which choice moves the answer most
+#
+# The variance of all specifications is divided over the choices. A choice's share is what is left of the variance when
+# every other choice is fixed; what two choices do together counts for both, so the shares need not add up to 100%.
+
+# %%
+shares = []
+for key in data:
+    moved = many.influence_of_choices(grids[key]["effect"], axes[key])
+    shares.append(moved.assign(outcome_domain=key[0], family=key[1]))
+shares = pd.concat(shares, ignore_index=True)
+sheets.write_table(shares, "tables/multiverse_choices.csv")
+keyed_shares = shares.assign(key=list(zip(shares.outcome_domain, shares.family, strict=True)))
+top = shares.loc[shares.groupby(["outcome_domain", "family"]).share_total.idxmax()]
+most, times = top.choice.mode()[0], top.choice.value_counts().max()
+figure = draw.moving_choices(keyed_shares, names)
+sheets.write_figure(
+    figure, "06_choices", notebook=here, title="Which choice moves the pooled effect most",
+    alt_text=f"Share of the variance of all specifications by choice and outcome. The largest share belongs to "
+    f"{draw.CHOICE[most].lower()} in {times} of {len(data)} outcomes.",
+)  # fmt: skip
+plt.close(figure)
+Markdown(
+    f"{draw.CHOICE[most]} is the choice that moves the answer most in {times} of {len(data)} families. Its typical "
+    f"move there is {top[top.choice.eq(most)].typical_move.median():.2f}; the estimator's, over all families, is "
+    f"{shares[shares.choice.eq('estimator')].typical_move.median():.3f}."
+)
+
+# %% [markdown]
+# ## Every subset of the trials
+#
+# The multiverse asks about choices; this asks about trials. Every subset of the main analysis's trials is pooled, or a
+# random million where there are too many. If one trial splits the cloud of results in two, the answer is that trial's.
+# Random effects are DerSimonian and Laird's here, whose closed form allows millions of fits.
+
+# %%
+clouds, rows, trials = {"DL": [], "fixed": []}, [], []
+for number, (key, d) in enumerate(data.items()):
+    who, y, v = d.main()
+    plan = gosh.Plan(len(who), gosh_all_up_to, gosh_drawn, seed + number)
+    for estimator, drawn in clouds.items():
+        cloud = gosh.all_subsets(y, v, who, plan, estimator)
+        about = {"outcome_domain": key[0], "family": key[1], "model": estimator}
+        rows.append(about | {"trials": len(who), "all_subsets": plan.complete} | cloud.summary)
+        trials.append(cloud.splits.assign(**about))
+        drawn.append((names[key], cloud))
+subsets, trials = pd.DataFrame(rows), pd.concat(trials, ignore_index=True)
+
+# %%
+sheets.write_table(subsets.round(6), "tables/gosh.csv")
+sheets.write_table(trials.round(6), "tables/gosh_trials.csv")
+split = trials[trials.model.eq("DL")].groupby(["outcome_domain", "family"], sort=False).first()
+for estimator, name in (("DL", "random"), ("fixed", "fixed")):
+    figure = draw.subset_clouds(clouds[estimator])
+    own = subsets[subsets.model.eq(estimator)]
+    sheets.write_figure(
+        figure, f"06_gosh_{name}", notebook=here, title=f"All subsets of the trials, {name} effects",
+        alt_text=f"Pooled effect and I² of {own.subsets.sum():,} subsets in {len(own)} outcomes. The trial that "
+        f"separates the subsets most is drawn in each; the share of subsets above 0 runs from "
+        f"{own.share_positive.min():.0%} to {own.share_positive.max():.0%}.",
+    )  # fmt: skip
+    plt.close(figure)
+torn = split[split.separation > 0.5]
+steady = subsets[subsets.model.eq("DL") & subsets.share_positive.gt(0.99)]
+Markdown(
+    f"{subsets.subsets.sum():,} subsets were pooled. In {len(steady)} of {len(data)} families more than 99% of them "
+    f"favour peer support. One trial separates the cloud by more than half in {len(torn)}: "
+    + "; ".join(f"{labels[k[0]].lower()} ({r.trial}, shift {r['shift']:+.2f})" for k, r in torn.iterrows()) + "."
+)  # fmt: skip
+
+# %% [markdown]
+# ## What other reviews found
+#
+# Published reviews chose otherwise, too. Their pooled effects, turned so that a positive one favours peer support, are
+# laid beside the whole curve; notebook 07 compares them one by one.
+
+# %%
+others = many.published(sheets.read_table("reviews.csv"))
+figure = draw.overview(summary, others, names)
+compared = others.merge(summary, on=["outcome_domain", "family"])
+within = compared.effect.between(compared.lowest, compared.highest)
+sheets.write_figure(
+    figure, "06_overview", notebook=here, title="The whole multiverse beside the main analysis and other reviews",
+    alt_text="; ".join(
+        f"{names[key]}: {row.lowest:.2f} to {row.highest:.2f}, median {row.median:.2f}, main {row.main_effect:.2f}"
+        for key, row in zip(data, summary.itertuples(), strict=True)
+    ) + f". {len(compared)} pooled effects of other reviews are marked.",
+)  # fmt: skip
+plt.close(figure)
+Markdown(
+    f"{len(compared)} pooled effects of {compared.review.nunique()} other reviews concern these outcomes; {within.sum()} "
+    f"lie within the range of our curves, {(compared.effect > compared.highest).sum()} above and "
+    f"{(compared.effect < compared.lowest).sum()} below."
+)
