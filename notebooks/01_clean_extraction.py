@@ -79,9 +79,10 @@ Markdown(
 cells = clean.decisions(raw)
 agreement = reconcile.agreement(cells)
 sheets.write_table(agreement, "agreement.csv")
-coded = agreement[
-    agreement.kappa.notna() & (agreement.sheet.ne("themes") | agreement.column.eq("all themes"))
-]
+single = agreement.sheet.isin(["studies", "outcomes"]) | agreement.column.isin(
+    ["judgement", "all themes"]
+)
+coded = agreement[agreement.kappa.notna() & single]
 names = {column: column.replace("_", " ").capitalize() for column in coded.column} | {
     "p_operator": "Sign of p", "condition_arm2": "Comparator", "judgement": "Risk-of-bias judgement",
     "positive_favours": "Meaning of the sign", "favours": "Source's conclusion",

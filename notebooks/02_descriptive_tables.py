@@ -326,16 +326,17 @@ k = in_pool.groupby("outcome")["trial"].nunique()
 pool_names = lights.pool_names(k, labels("outcome_domain"))
 by_outcome = apr.judgement_shares(in_pool, by="outcome", weight="weight")
 weighted = int(shown.loc[shown["domain"] == "overall", "participants"].notna().sum())
-coders = read_table("agreement.csv").query("sheet == 'appraisal' and column == 'judgement'").iloc[0]
-agreed = f"two coders: {coders.agree:.0%} agreement, kappa {coders.kappa:.2f}"
+judged = read_table("agreement.csv").query("sheet == 'appraisal'").set_index("column")
+coders = judged.loc["judgement"]
+agreed = judged.kappa.drop("judgement").map("κ = {:.2f}".format)
 
 # %%
 figure = lights.summary_bars(
     [
         (
             "A  All randomised trials, by domain",
-            f"Share of the participants of {weighted} trials ({agreed})",
-            by_domain, domains, None,
+            f"Share of the participants of {weighted} trials (κ: agreement of the two coders; all domains {coders.kappa:.2f})",
+            by_domain, domains, agreed,
         ),
         (
             "B  Overall judgement in each pooled outcome", "Share of the weight in the meta-analysis",

@@ -207,17 +207,18 @@ def gwet_ac1(a, b) -> tuple[float, float, float]:
 
 
 def agreement(cells: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Percent, kappa and AC1 per coded column; per theme and over all themes; figures by share identical only.
+    """Percent, kappa and AC1 per coded column, per theme and per domain of appraisal; figures by share identical only.
 
-    cells: sheet to double-coded cells with `agree`. Columns as in data/processed/agreement.csv.
+    cells: sheet to double-coded cells with `agree`. Columns as in data/processed/agreement.csv; beside the themes
+    stands `all themes`, beside the domains `judgement` over all of them.
     """
     rows = []
     for sheet, table in cells.items():
-        column = table.key.str.split("|").str[-1] if sheet == "themes" else table.column
-        for name, part in table.groupby(column):
-            rows.append(_agreement_row(sheet, name, part))
-        if sheet == "themes":
-            rows.append(_agreement_row(sheet, "all themes", table))
+        whole = {"themes": "all themes", "appraisal": "judgement"}.get(sheet)
+        column = table.key.str.split("|").str[-1] if whole else table.column
+        rows += [_agreement_row(sheet, name, part) for name, part in table.groupby(column)]
+        if whole:
+            rows.append(_agreement_row(sheet, whole, table))
     return pd.DataFrame(rows)
 
 
