@@ -116,7 +116,7 @@ def test_a_level_that_has_no_place_is_an_error():
 
 @pytest.mark.parametrize(
     ("values", "words"),
-    [([1.0, 2.0, None, None, None], "2 trials state this, 4 needed"), ([1.0] * 5, "the same in every trial")],
+    [([1.0, 2.0, None, None, None], "stated in 2 of the 4 trials needed"), ([1.0] * 5, "the same in every trial")],
 )  # fmt: skip
 def test_a_regression_that_cannot_be_had_says_why(values, words):
     trials = made_up(["a"] * 5).assign(x=values)

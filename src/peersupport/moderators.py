@@ -326,8 +326,7 @@ def meta_regression(
 def _why_not(trials: pd.DataFrame, terms: Sequence[str]) -> str:
     least = max(LEAST, len(terms) + 2)
     if len(trials) < least:
-        stated = "this" if len(terms) == 1 else "all of these"
-        return f"not estimated: {len(trials)} trials state {stated}, {least} needed"
+        return f"not estimated: stated in {len(trials)} of the {least} trials needed"
     flat = [term for term in terms if trials[term].nunique() < 2]
     if flat:
         return f"not estimated: {', '.join(flat)} is the same in every trial"

@@ -1,0 +1,262 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What the article claims, and what the data carry
+#
+# The last notebook puts each claim of the article beside the number that carries it. The claims and their rules are rows
+# of a sheet, `data/raw/claims.csv`, written before the results were seen; the verdicts are computed, and change when the
+# data change. Then come the certainty of each result, the review's place among others, and the text of the results.
+
+# %% tags=["parameters"]
+minimum_trials = 3
+within_trial_correlation = 0.6
+vote_majority = 0.7
+small_effect = 0.2
+baseline_risk = 0.2
+long_follow_up_weeks = 26
+
+# %%
+import json
+
+import pandas as pd
+from IPython.display import Markdown
+
+from peersupport import battery, claims, direction, grade, manuscript, published, sheets
+from peersupport import moderators as mod
+from peersupport.descriptives import RANDOMISED, one_per_trial, participants
+from peersupport.display import readable
+from peersupport.figures import style, synthesis
+
+style.use_style()
+here = "07_synthesis"
+effects, studies = sheets.read_table("effects.csv"), sheets.read_table("studies.csv")
+outcomes = sheets.read_table("outcomes.csv")
+pooled = sheets.read_table("tables/pooled_outcomes.csv")
+main = pooled[pooled["model"].eq(battery.MAIN)]
+labels = sheets.labels("outcome_domain") | sheets.labels("recovery_type") | battery.EXTRA_LABELS
+labels |= mod.OUTCOMES | sheets.labels("barrier")
+
+# %% [markdown]
+# ## The evidence that the rules read
+#
+# Pooled effects come from notebook 03, subgroups and regressions from 04, directions and ranks of barriers from 05. Trials
+# whose figures cannot be pooled still tell a direction: one vote per randomised trial and outcome. Of some the source says
+# only that the arms did not differ; they stay in the shares, and the verdict without them is shown beside.
+
+# %%
+domains = battery.domains(effects, minimum_trials, list(sheets.labels("outcome_domain")))
+risk = sheets.read_table("tables/risk_of_bias.csv")
+facts = mod.study_facts(studies, risk, sheets.read_reference("countries.csv"))
+trials = pd.concat(
+    [
+        mod.trial_table(domain.rows, facts, within_trial_correlation).assign(
+            outcome_domain=domain.name, family=domain.family
+        )
+        for domain in domains
+    ]
+)
+domain_votes = sheets.read_table("tables/effect_direction_votes.csv")
+signs = direction.row_directions(outcomes, effects)
+votes = claims.votes_for_claims(domain_votes, signs, outcomes, studies, vote_majority)
+barriers = sheets.read_table("tables/barrier_ranks.csv")
+
+# %%
+evidence = claims.Evidence(
+    pooled=main,
+    trials=trials,
+    votes=votes,
+    subgroups=sheets.read_table("tables/subgroups.csv"),
+    regressions=sheets.read_table("tables/meta_regression.csv"),
+    over_time=sheets.read_table("tables/digital_over_time.csv"),
+    barriers=barriers,
+    studies=studies,
+    outcomes=outcomes,
+    income=sheets.read_table("tables/trials_by_income.csv"),
+    labels=labels,
+)
+without = votes[votes["outcome_domain"].eq(mod.ALL_RECOVERY)]["direction"].eq("neither")
+Markdown(
+    f"{trials['trial'].nunique()} trials enter a pooled result. {len(without)} trials tell something about a recovery "
+    f"outcome; {without.sum()} of them ({without.mean():.0%}) say only that the arms did not differ."
+)
+
+# %% [markdown]
+# ## The ledger
+#
+# One row per claim, one rule per row. `supported` means that the rule holds, not that the claim is true; `not_testable`
+# that the data are too thin for either answer.
+
+# %%
+ledger = claims.evaluate(sheets.read_table("claims.csv"), evidence)
+sheets.write_table(ledger, "tables/claims.csv")
+words = manuscript.VERDICT_WORDS
+counted = ledger["verdict"].map(words).value_counts()
+figure = synthesis.claims_page(ledger)
+sheets.write_figure(
+    figure, "07_claims", notebook=here, title="What the article claims, and what the data carry",
+    alt_text=f"Table of {len(ledger)} claims: " + "; ".join(f"{r.claim_id} {words[r.verdict]}" for r in ledger.itertuples()) + ".",
+)  # fmt: skip
+
+# %%
+listed = {
+    verdict: "; ".join(f"{r.claim_id} ({r.claim.rstrip('.')})" for r in rows.itertuples())
+    for verdict, rows in ledger.groupby("verdict")
+}
+moved = ledger[ledger["verdict"].ne(ledger["verdict_left_out"])]
+turned = "; ".join(f"{r.claim_id} would be {words[r.verdict_left_out]}" for r in moved.itertuples())
+Markdown(
+    f"Of {len(ledger)} claims {', '.join(f'{n} are {name}' for name, n in counted.items())}. The article claims more than "
+    f"these data carry where the verdict is not supported: {listed.get('not_supported', 'none')}; or not testable: "
+    f"{listed.get('not_testable', 'none')}; and in part where it is partly supported: "
+    f"{listed.get('partly_supported', 'none')}. {len(moved)} verdicts depend on how trials that found no difference are "
+    f"counted: {turned or 'none'}."
+)
+
+# %%
+readable(ledger.assign(verdict=ledger["verdict"].map(words)).drop(columns=["verdict_left_out"]))
+
+# %% [markdown]
+# ## How certain is each result
+#
+# GRADE is a judgement. Rules make a first suggestion that anyone can check, domain by domain, with its reason; what the
+# authors judge otherwise stands in `data/raw/grade.csv`, and is shown beside the suggestion, not in its place.
+
+# %%
+handed_on = sheets.processed("grade.csv").is_file()
+overrides = sheets.read_table("grade.csv") if handed_on else grade.NO_OVERRIDES
+tau2 = main.set_index(["outcome_domain", "family"])["tau2"]
+keys = pd.MultiIndex.from_frame(trials[["outcome_domain", "family"]])
+weighted = trials.assign(weight=1 / (trials["variance"] + tau2.reindex(keys).to_numpy()))
+findings = grade.summary_of_findings(
+    main,
+    weighted,
+    sheets.read_table("tables/small_study_effects.csv"),
+    sheets.read_table("tables/absolute_effects.csv"),
+    overrides,
+    small_effect=small_effect,
+    baseline=baseline_risk,
+)
+sheets.write_table(findings, "tables/summary_of_findings.csv")
+
+# %%
+shown = findings.assign(
+    outcome=findings["outcome_domain"].map(labels),
+    certainty=findings["certainty"].map(grade.LEVEL_LABELS),
+    suggested=findings["certainty_suggested"].map(grade.LEVEL_LABELS),
+)
+columns = [
+    "outcome",
+    "family",
+    "k",
+    "n",
+    "effect",
+    "ci_low",
+    "ci_high",
+    "more_per_1000",
+    "suggested",
+    "certainty",
+]
+readable(shown[columns])
+
+# %%
+reasons = shown.melt(
+    id_vars=["outcome", "family"],
+    value_vars=[f"{domain}_reason" for domain in grade.DOMAINS],
+    var_name="domain",
+    value_name="reason",
+)
+steps = shown.melt(["outcome", "family"], list(grade.DOMAINS), "domain", "downgrade")
+reasons = reasons.assign(
+    domain=steps["domain"].map(grade.DOMAINS), downgrade=steps["downgrade"]
+).sort_values(["outcome", "family"], kind="stable")
+readable(reasons[["outcome", "family", "domain", "downgrade", "reason"]])
+
+# %%
+levels = findings["certainty"].map(grade.LEVEL_LABELS).value_counts()
+most = steps[steps["downgrade"] < 0]["domain"].map(grade.DOMAINS).value_counts()
+Markdown(
+    f"Certainty by outcome: {', '.join(f'{name.lower()} {n}' for name, n in levels.items())} of {len(findings)}. The "
+    f"commonest reason for a downgrade is {most.index[0].lower()} ({most.iloc[0]} outcomes). Where the source seen was an "
+    "abstract, much of the risk of bias could not be judged, and what cannot be judged is not taken for low. "
+    f"{len(overrides)} judgements of the authors overrule a suggestion. People per 1000 assume that "
+    f"{1000 * baseline_risk:.0f} of 1000 do well, or have the event, without peer support."
+)
+
+# %% [markdown]
+# ## Among published reviews
+#
+# Published pooled results, turned to one direction. Many of these reviews pool the same trials, and this review pools
+# many of them again; their lists of studies were not seen, so the overlap is unknown. Agreement between them is
+# therefore weaker support than it looks.
+
+# %%
+among = published.published_reviews(sheets.read_table("reviews.csv"), main)
+sheets.write_table(among, "tables/published_reviews.csv")
+comparable = among[among["comparable"] & among["family"].eq("smd")]
+both = comparable.groupby("outcome_domain")["source"].transform("nunique").eq(2)
+figure = synthesis.published_forest(comparable[both], labels)
+theirs = comparable[both & comparable["source"].eq("published")]
+ours = comparable[comparable["source"].eq("ours")].set_index("outcome_domain")
+inside = [r.ci_low <= ours.effect[r.outcome_domain] <= r.ci_high for r in theirs.itertuples()]
+text = f"{sum(inside)} of {len(theirs)} published intervals contain this review's estimate"
+sheets.write_figure(
+    figure, "07_published_reviews", notebook=here, title="This review among published ones",
+    alt_text=f"Forest plot of {len(theirs)} published standardised results beside ours in {theirs['outcome_domain'].nunique()} "
+    f"outcomes; {text}.",
+)  # fmt: skip
+
+# %%
+whole = theirs[theirs["marks"].eq("")]
+left_out = among[among["source"].eq("published") & ~among["comparable"]]
+reasons = left_out["marks"].str.split(";").explode().value_counts()
+Markdown(
+    f"{text}; {(whole['effect'] > 0).sum()} of the {len(whole)} results that are neither subgroups nor single trials favour "
+    f"peer support. {len(left_out)} results are in the table only: "
+    + ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in reasons.items())
+    + "."
+)
+
+# %% [markdown]
+# ## The text of the results
+#
+# The numbers of abstract and results are written once, to `data/processed/manuscript_numbers.json`; the paragraph below
+# is generated from them, so that text and tables cannot disagree.
+
+# %%
+randomised = one_per_trial(studies, participants(studies, outcomes))
+people = randomised.loc[randomised["design"].isin(RANDOMISED), "participants"].sum()
+followed = sheets.read_table("tables/long_follow_up.csv").set_index("modality").loc["digital"]
+flow = sheets.read_table("tables/prisma.csv")
+numbers = manuscript.numbers(
+    flow, studies, people, findings, main, ledger, barriers, followed, long_follow_up_weeks, labels
+)
+paragraph = manuscript.results_paragraph(numbers, ledger)
+sheets.write_document(
+    json.dumps(numbers, indent=1, ensure_ascii=False) + "\n", "manuscript_numbers.json"
+)
+sheets.write_document(paragraph, "results_paragraph.md")
+Markdown(paragraph)
+
+# %% [markdown]
+# ## PRISMA 2020
+#
+# Each item of the checklist with the place where it is answered.
+
+# %%
+checklist = sheets.read_reference("prisma_2020.csv")
+page = manuscript.checklist_page(checklist)
+sheets.write_document(page, "prisma_checklist.md")
+places = checklist["where"].dropna().str.split(";").explode()
+lost = [place for place in places.unique() if not (sheets.project_root() / place).is_file()]
+open_items = checklist[checklist["where"].isna()]
+Markdown(
+    f"{len(checklist) - len(open_items)} of {len(checklist)} items are answered by a file here "
+    f"([checklist](../data/processed/prisma_checklist.md)); {len(open_items)} are left to the manuscript: "
+    f"{', '.join(open_items['item'].astype(str))}. Links without a file: {', '.join(lost) or 'none'}."
+)

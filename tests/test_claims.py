@@ -1,0 +1,440 @@
+"""Every rule of claims.csv on made-up tables that lead to each verdict, and one figure that flips a claim."""
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from peersupport import (
+    battery,
+    claims,
+    clean,
+    direction,
+    effects,
+    grade,
+    manuscript,
+    selection,
+    sheets,
+)
+from peersupport.claims import Evidence
+
+ROOT = Path(__file__).parents[1]
+with open(ROOT / "data/raw/claims.csv", encoding="utf-8") as _sheet:
+    SHEET = {row["claim_id"]: row for row in csv.DictReader(_sheet)}
+NAN = float("nan")
+
+
+def verdict(claim_id: str, **tables) -> str:
+    rule, thresholds = claims.RULES[claim_id]
+    return rule(Evidence(**tables), **thresholds).verdict
+
+
+def pool(outcome, family="smd", **changes):
+    row = dict(
+        outcome_domain=outcome, family=family, k=8, n=900, effect=0.3, ci_low=0.1, ci_high=0.5,
+        pi_low=0.05, pi_high=0.55, i2=10.0,
+    )  # fmt: skip
+    return pd.DataFrame([row | changes])
+
+
+def effects_of(outcome, values, family="smd"):
+    return pd.DataFrame({"outcome_domain": outcome, "family": family, "effect": values})
+
+
+def votes_of(outcome, arm1=0, neither=0, arm2=0, **labels):
+    directions = ["arm1"] * arm1 + ["neither"] * neither + ["arm2"] * arm2
+    columns = ["trial", "outcome_domain", "direction", "population", "modality"]
+    table = pd.DataFrame({"direction": directions}).assign(outcome_domain=outcome, **labels)
+    return table.assign(trial=range(len(table))).reindex(columns=columns)
+
+
+NO_POOL = pool("x").head(0)
+
+# ---- the sheet and the code agree -----------------------------------------------------------------
+WORDS = {"two": 2, "three": 3, "four": 4, "five": 5}
+
+
+def numbers_in(text: str) -> set[float]:
+    """Thresholds in the words of a rule: figures except those of I2, C02 and a bare 0; the numerals up to five."""
+    figures = re.findall(r"(?<![A-Za-z\d.-])-?\d+(?:\.\d+)?", text)
+    numerals = re.findall(r"\b(?:two|three|four|five)\b", text)
+    return {float(f) for f in figures if float(f)} | {float(WORDS[n]) for n in numerals}
+
+
+def thresholds_of(claim_id: str) -> set[float]:
+    found = set()
+    for name, value in claims.RULES[claim_id][1].items():
+        if isinstance(value, int | float):
+            found.add(float(value))
+        elif name == "themes":
+            found.add(float(len(value)))
+        elif name == "some":
+            found |= set(map(float, value))
+    return found
+
+
+def test_every_claim_of_the_sheet_has_a_rule_and_every_rule_a_claim():
+    assert set(claims.RULES) == set(SHEET)
+
+
+@pytest.mark.parametrize("claim_id", sorted(SHEET))
+def test_the_thresholds_are_those_that_the_sheet_words(claim_id):
+    rule = SHEET[claim_id]["rule"]
+    told = numbers_in(rule)
+    for other in re.findall(r"as (C\d\d)", rule):
+        told |= numbers_in(SHEET[other]["rule"])
+    if claim_id == "C08":
+        told -= {2023.0}  # the year after the last of the first span
+    if claim_id == "C10":
+        told |= numbers_in(SHEET[claim_id]["evidence"])  # 26 weeks
+    assert thresholds_of(claim_id) == told
+
+
+def test_a_claim_without_a_rule_is_an_error():
+    with pytest.raises(ValueError, match="no rule for C99"):
+        claims.evaluate(pd.DataFrame({"claim_id": ["C99"], "claim": ["x"]}), Evidence())
+
+
+# ---- C01 ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("changes", "positive", "expected"),
+    [
+        ({}, 8, "supported"),
+        ({}, 6, "supported"),  # 75 %
+        ({}, 5, "partly_supported"),
+        ({"pi_low": -0.10}, 8, "partly_supported"),
+        ({"pi_low": -0.09}, 8, "supported"),
+        ({"ci_low": 0.0}, 8, "not_supported"),
+        ({"ci_low": -0.1, "k": 4}, 8, "not_testable"),
+        ({"effect": -0.3, "ci_low": -0.5, "ci_high": -0.1, "k": 4}, 0, "not_supported"),
+    ],
+)
+def test_consistent_improvement(changes, positive, expected):
+    trials = effects_of("personal", [0.2] * positive + [-0.1] * (8 - positive))
+    assert verdict("C01", pooled=pool("personal", **changes), trials=trials) == expected
+
+
+def test_consistent_improvement_without_a_pool_is_not_testable():
+    assert verdict("C01", pooled=NO_POOL) == "not_testable"
+
+
+# ---- C02 to C04 -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("changes", "votes", "expected"),
+    [
+        ({}, {"arm1": 1}, "supported"),
+        ({"k": 3}, {}, "supported"),
+        ({"k": 2}, {"arm1": 6}, "partly_supported"),  # 6 of 6: exact interval from 54 %
+        ({"ci_low": -0.1}, {"arm1": 5}, "not_supported"),  # 5 of 5: from 48 %
+        ({"ci_low": -0.1, "k": 4}, {"arm1": 4}, "not_testable"),
+        (None, {"arm1": 6, "neither": 6}, "not_supported"),
+        (None, {"arm1": 9, "neither": 1}, "partly_supported"),
+        (None, {"arm1": 4, "arm2": 1}, "not_supported"),
+        (None, {"arm1": 3, "neither": 1}, "not_testable"),
+    ],
+)
+def test_improvement(changes, votes, expected):
+    pooled = NO_POOL if changes is None else pool("hope", **changes)
+    assert verdict("C02", pooled=pooled, votes=votes_of("hope", **votes)) == expected
+
+
+def test_trials_that_found_no_difference_stay_in_the_share_and_the_other_reading_is_beside():
+    sheet = pd.DataFrame({"claim_id": ["C02"], "claim": ["Hope improves."]})
+    evidence = Evidence(pooled=NO_POOL, votes=votes_of("hope", arm1=8, neither=8))
+    row = claims.evaluate(sheet, evidence).iloc[0]
+    assert (row["verdict"], row["verdict_left_out"]) == ("not_supported", "partly_supported")
+    assert row["estimate"] == 0.5 and row["k"] == 16 and "8 found no difference" in row["reason"]
+
+
+# ---- C05 and C06 ----------------------------------------------------------------------------------
+CONSISTENT = {"i2": 10.0, "pi_low": 0.05}
+
+
+@pytest.mark.parametrize(
+    ("clinical", "depression", "positive", "expected"),
+    [
+        ({"i2": 50.0}, {"i2": 70.0}, 8, "supported"),
+        ({"pi_low": -0.1}, {"pi_low": -0.1}, 5, "supported"),
+        ({"pi_low": -0.1}, {"pi_low": -0.1}, 6, "partly_supported"),
+        (CONSISTENT, CONSISTENT, 8, "not_supported"),
+        ({"i2": 50.0}, CONSISTENT, 8, "partly_supported"),
+    ],
+)
+def test_inconsistency(clinical, depression, positive, expected):
+    pooled = pd.concat([pool("clinical", **clinical), pool("depression", **depression)])
+    signs = [0.2] * positive + [-0.1] * (8 - positive)
+    trials = pd.concat([effects_of("clinical", signs), effects_of("depression", signs)])
+    assert verdict("C05", pooled=pooled, trials=trials) == expected
+
+
+@pytest.mark.parametrize(
+    ("trials", "votes", "expected"),
+    [
+        (2, {"arm1": 4}, "not_testable"),
+        (2, {"arm1": 3, "arm2": 2}, "supported"),
+        (2, {"arm1": 5}, "partly_supported"),
+        (3, {"arm1": 1}, "not_supported"),
+    ],
+)
+def test_service_use_falls_back_on_directions(trials, votes, expected):
+    names = ("hospitalisation", "service_use")
+    pooled = pd.concat([pool(name, "log_rr", k=trials) for name in names])
+    effects_there = pd.concat([effects_of(name, [0.1] * trials, "log_rr") for name in names])
+    both = pd.concat([votes_of(name, **votes) for name in names])
+    assert verdict("C06", pooled=pooled, trials=effects_there, votes=both) == expected
+
+
+# ---- C07 ------------------------------------------------------------------------------------------
+def slopes(missing=None, absent=None):
+    rows = []
+    for term, span in (("fidelity_index", missing), ("fidelity_index_absent", absent)):
+        low, high = span or (NAN, NAN)
+        row = {"outcome": "all_recovery", "model": "single", "term": term, "k": 12, "note": "none"}
+        rows.append(row | {"estimate": (low + high) / 2, "ci_low": low, "ci_high": high})
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("missing", "absent", "expected"),
+    [
+        ((0.01, 0.3), None, "supported"),
+        ((-0.1, 0.3), (0.01, 0.2), "partly_supported"),
+        ((-0.1, 0.09), (-0.1, 0.2), "not_supported"),
+        ((-0.1, 0.11), (-0.1, 0.02), "not_testable"),
+        (None, (-0.1, 0.02), "not_testable"),  # what is not reported is not "no"
+        (None, None, "not_testable"),
+    ],
+)
+def test_fidelity_slope(missing, absent, expected):
+    assert verdict("C07", regressions=slopes(missing, absent)) == expected
+
+
+# ---- C08 ------------------------------------------------------------------------------------------
+def dated(early, during, late):
+    rows = []
+    for year, (remote, total) in ((2018, early), (2021, during), (2024, late)):
+        rows += [(year, "digital")] * remote + [(year, "in_person")] * (total - remote)
+    return pd.DataFrame(rows, columns=["year", "modality"])
+
+
+@pytest.mark.parametrize(
+    ("early", "during", "late", "expected"),
+    [
+        ((10, 50), (25, 50), (12, 50), "supported"),
+        ((10, 50), (25, 50), (9, 50), "not_supported"),  # fell again
+        ((10, 50), (12, 50), (12, 50), "not_supported"),  # no interval above 0
+        ((0, 0), (12, 50), (12, 50), "not_supported"),
+    ],
+)
+def test_expansion(early, during, late, expected):
+    assert verdict("C08", studies=dated(early, during, late)) == expected
+
+
+def test_studies_that_do_not_report_their_delivery_or_lie_outside_do_not_count():
+    more = pd.DataFrame(
+        {"year": [2018] * 90 + [2026] * 90, "modality": [None] * 90 + ["in_person"] * 90}
+    )
+    studies = pd.concat([dated((10, 50), (25, 50), (12, 50)), more])
+    assert verdict("C08", studies=studies) == "supported"
+
+
+# ---- C09 and C11 to C14 ---------------------------------------------------------------------------
+def group(outcome, moderator, level, k, low, high):
+    row = {
+        "outcome": outcome,
+        "moderator": moderator,
+        "level": level,
+        "k": k,
+        "n": 100,
+        "tau2_model": "separate",
+    }
+    return row | {"effect": (low + high) / 2, "ci_low": low, "ci_high": high}
+
+
+def distance(**kinds):
+    rows = [group(kind, "distance", "digital_telephone", *span) for kind, span in kinds.items()]
+    columns = list(group("", "", "", 0, 0, 0))
+    return pd.DataFrame(rows, columns=columns)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "votes", "expected"),
+    [
+        ({"clinical": (4, 0.1, 0.3), "personal": (3, -0.2, 0.3)}, {}, "supported"),
+        ({"clinical": (3, 0.1, 0.3)}, {"arm1": 3, "arm2": 1}, "partly_supported"),
+        ({"clinical": (4, 0.1, 0.3), "personal": (3, -0.3, -0.1)}, {"arm1": 3, "arm2": 2}, "partly_supported"),
+        ({"clinical": (5, -0.1, 0.3), "all_recovery": (5, -0.1, 0.3)}, {"arm1": 2, "arm2": 2}, "not_supported"),
+        ({"clinical": (4, -0.1, 0.3), "all_recovery": (4, -0.1, 0.3)}, {"arm1": 2, "arm2": 2}, "not_testable"),
+        ({}, {"arm1": 3}, "not_testable"),
+    ],
+)  # fmt: skip
+def test_delivery_works(kinds, votes, expected):
+    directions = votes_of("all_recovery", **votes, modality="telephone")
+    assert verdict("C09", subgroups=distance(**kinds), votes=directions) == expected
+
+
+@pytest.mark.parametrize(
+    ("span", "votes", "expected"),
+    [
+        ((4, 0.05, 0.5), {}, "supported"),
+        ((3, 0.05, 0.5), {"arm1": 3}, "not_testable"),
+        ((3, 0.05, 0.5), {"arm1": 3, "arm2": 1}, "partly_supported"),
+        ((5, -0.05, 0.5), {"arm1": 2, "arm2": 2}, "not_supported"),
+        (None, {"arm1": 2, "arm2": 3}, "not_supported"),
+        (None, {"arm1": 2, "neither": 2}, "not_testable"),
+        (None, {"arm1": 2, "neither": 3}, "not_supported"),
+    ],
+)
+def test_promise(span, votes, expected):
+    rows = [group("all_recovery", "population", "youth", *span)] if span else []
+    subgroups = pd.DataFrame(rows, columns=list(group("", "", "", 0, 0, 0)))
+    directions = votes_of("all_recovery", **votes, population="youth")
+    assert verdict("C11", subgroups=subgroups, votes=directions) == expected
+
+
+# ---- C10 ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("k", "low", "expected"),
+    [(0, NAN, "supported"), (2, 0.1, "supported"), (3, -0.1, "partly_supported"), (3, 0.1, "not_supported")],
+)  # fmt: skip
+def test_long_term_unknown(k, low, expected):
+    row = {"split": "follow-up", "level": "long", "k": k, "n": 90, "effect": low + 0.2, "ci_low": low, "ci_high": low + 0.4}  # fmt: skip
+    assert verdict("C10", over_time=pd.DataFrame([row])) == expected
+
+
+# ---- C15 ------------------------------------------------------------------------------------------
+NAMED = ("role_ambiguity", "worker_wellbeing", "staff_stigma", "cost_evidence_gap")
+
+
+def barriers(inside: int, tied: bool = False):
+    """`inside` of the four named barriers above six others, the rest below."""
+    counts = {theme: 40 - i if i < inside else (20 if tied else 1) for i, theme in enumerate(NAMED)}
+    counts |= {f"other{i}": 20 for i in range(6)}
+    table = pd.DataFrame({"theme": list(counts), "studies": list(counts.values())})
+    rank = table["studies"].rank(ascending=False)
+    return table.assign(rank=rank, rank_low=rank, rank_high=rank, of=100)
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        (barriers(4), "supported"),
+        (barriers(3), "partly_supported"),
+        (barriers(2), "partly_supported"),
+        (barriers(1), "not_supported"),
+        (barriers(3, tied=True), "supported"),
+    ],
+)
+def test_primary_challenges(table, expected):
+    assert verdict("C15", barriers=table) == expected
+
+
+# ---- C16 and C17 ----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("with_cost", "expected"),
+    [(4, "supported"), (5, "partly_supported"), (14, "partly_supported"), (15, "not_supported")],
+)
+def test_cost_evidence_lacking(with_cost, expected):
+    trials = [f"T{i}" for i in range(100)]
+    studies = pd.DataFrame(
+        {"study": trials, "trial": trials, "design": "rct", "condition_arm2": None}
+    )
+    extra = {
+        "study": "T0-cost",
+        "trial": "T0",
+        "design": "economic_evaluation",
+        "condition_arm2": "waitlist",
+    }
+    single = {"study": "S", "trial": "S", "design": "pre_post", "condition_arm2": "none"}
+    outcomes = pd.DataFrame({"trial": [*trials[:with_cost], "S"], "outcome_domain": "cost"})
+    tables = {"studies": pd.concat([studies, pd.DataFrame([extra, single])]), "outcomes": outcomes}
+    assert verdict("C16", **tables) == expected
+
+
+@pytest.mark.parametrize(("poorer", "expected"), [(24, "supported"), (25, "not_supported")])
+def test_more_settings_needed(poorer, expected):
+    counts = {
+        "high": 95 - poorer,
+        "upper_middle": 0,
+        "lower_middle": poorer,
+        "low": 0,
+        "several": 5,
+        "not_stated": 40,
+    }
+    income = pd.DataFrame({"income_group": list(counts), "trials": list(counts.values())})
+    assert verdict("C17", income=income) == expected
+
+
+def test_no_trial_with_a_country_is_not_testable():
+    income = pd.DataFrame({"income_group": ["high", "upper_middle", "lower_middle", "low", "several", "not_stated"], "trials": [0, 0, 0, 0, 0, 3]})  # fmt: skip
+    assert verdict("C17", income=income) == "not_testable"
+
+
+# ---- one figure in the raw sheets flips a claim -----------------------------------------------------
+@pytest.fixture(scope="module")
+def raw_sheets():
+    sheets_of_the_project, _ = sheets.read_raw()
+    return sheets_of_the_project
+
+
+def ledger_and_paragraph(raw):
+    """The way of one claim, C03, from raw sheets to the paragraph, as notebooks 01, 03 and 07 go it."""
+    book = sheets.codebook()
+    tables = clean.tidy(raw, clean.decisions(raw), book)
+    clusters = clean.as_numbers(raw["clusters"], book["sheets"]["clusters"])
+    studies, outcomes = tables["studies"], tables["outcomes"]
+    converted, _ = effects.effect_sizes(outcomes, studies, clusters, 0.05)
+    chosen = selection.select(converted, book["instruments"]).merge(
+        studies[["study", "year"]], on="study"
+    )
+    domain = next(
+        d
+        for d in battery.domains(chosen, 3, list(book["codes"]["outcome_domain"]))
+        if d.name == "empowerment"
+    )
+    settings = battery.Settings()
+    main = battery.pooled_table([battery.fit_model(domain, battery.MAIN, settings)])
+    rows = direction.row_directions(outcomes.replace("", np.nan), chosen)
+    votes = direction.trial_directions(rows, 0.7)
+    votes = claims.votes_for_claims(votes, rows, outcomes.replace("", np.nan), studies, 0.7)
+    trials = battery.composites(domain.rows, settings.correlation).assign(
+        weight=1.0,
+        risk_of_bias="low",
+        helper_experience="distress",
+        condition_arm2="waitlist",
+        design="rct",
+    )
+    evidence = Evidence(pooled=main, trials=trials, votes=votes)
+    sheet = raw["claims"][raw["claims"]["claim_id"].eq("C03")]
+    ledger = claims.evaluate(sheet, evidence)
+    empty = main.head(0)
+    findings = grade.summary_of_findings(
+        main, trials, empty, empty, grade.NO_OVERRIDES, small_effect=0.2, baseline=0.2
+    )
+    ranked = pd.DataFrame({"theme": ["role_ambiguity"], "studies": [9], "of": [90], "rank": [1.0]})
+    numbers = manuscript.numbers(
+        pd.DataFrame({"detail": ["records"], "n": [9]}), studies, 100, findings, main, ledger, ranked,
+        {"stated": 4, "long": 2}, 26, book["codes"]["outcome_domain"] | book["codes"]["barrier"],
+    )  # fmt: skip
+    return ledger.iloc[0], manuscript.results_paragraph(numbers, ledger)
+
+
+def test_one_figure_flips_a_claim_its_reason_and_the_paragraph(raw_sheets):
+    before, paragraph_before = ledger_and_paragraph(raw_sheets)
+    sheet = raw_sheets["database/outcomes"].copy()
+    row = sheet["row_id"].eq("D0066")  # van Gestel-Timmermans 2012, empowerment
+    assert sheet.loc[row, "mean_arm1"].tolist() == ["3.55"]
+    sheet.loc[row, "mean_arm1"] = "3.25"
+    after, paragraph_after = ledger_and_paragraph(raw_sheets | {"database/outcomes": sheet})
+
+    assert before["verdict"] == "supported" and before["ci_low"] > 0
+    assert after["verdict"] == "not_supported" and after["ci_low"] < 0
+    assert before["k"] == after["k"]
+    assert before["reason"] != after["reason"]
+    assert "Empowerment improves. **Supported.**" in paragraph_before
+    assert "Empowerment improves. **Not supported.**" in paragraph_after
+    assert "excludes no effect for empowerment" in paragraph_before
+    assert "includes no effect for empowerment" in paragraph_after
