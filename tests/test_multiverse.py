@@ -97,6 +97,20 @@ def test_a_column_does_not_depend_on_its_neighbours(stack):
         assert together.tau2[-40:].tobytes() == alone.tau2.tobytes()
 
 
+@pytest.mark.parametrize(("estimator", "restricted"), [("ML", False), ("REML", True)])
+def test_likelihood_is_nowhere_higher(estimator, restricted):
+    """6,000 small data sets, some with a second maximum at zero, against a grid of tau2."""
+    rng = np.random.default_rng(7)
+    v = rng.uniform(0.01, 0.2, (6, 6000))
+    y = rng.normal(0, np.sqrt(v + 0.06))
+    found = stacked.pool(y, v, estimator).tau2
+    grid = [0.0, *np.geomspace(1e-4, 3, 150)]
+    highest = np.max([stacked._log_likelihood(y, v, x, restricted) for x in grid], axis=0)
+    reached = stacked._log_likelihood(y, v, found, restricted)
+    assert 0.1 < np.mean(found == 0) < 0.7
+    assert (reached > highest - 1e-6).all()
+
+
 def test_dersimonian_laird_is_pymares(sets):
     rows = sets["hackshaw1998"]
     y, v = rows[["y"]].to_numpy(), rows[["v"]].to_numpy()

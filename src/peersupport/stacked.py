@@ -139,7 +139,7 @@ def _hedges_olkin(y, v, k):
 
 
 def _iterate(step, y, v, start, k):
-    """Repeat tau2 <- max(0, tau2 + step) in every column until it moves by less than TOLERANCE."""
+    """Repeat tau2 <- tau2 + step in every column, never below zero, until it moves less than TOLERANCE."""
     tau2 = start.copy()
     active = np.flatnonzero(k >= 2)
     active = np.repeat(active, 2) if len(active) == 1 else active  # see pool
@@ -147,9 +147,11 @@ def _iterate(step, y, v, start, k):
     for count in range(MAX_STEPS):
         if not len(active):
             return tau2
-        before = tau2[active]
+        before, small = tau2[active], 1e-3 * k / (1 / v).sum(axis=0)
         damped = 0.5 if count > MAX_STEPS // 2 else 1.0  # a cycle is broken
-        after = np.maximum(0, before + damped * step(y, v, before, k))
+        after = before + damped * step(y, v, before, k)
+        below = after < 0  # approach zero in steps: there may be a maximum on the way
+        after[below] = np.where(before > small, before / 4, 0)[below]
         tau2[active] = after
         moving = ~(np.abs(after - before) <= TOLERANCE * (1 + after))
         if not moving.all():
