@@ -165,21 +165,19 @@ columns = [
 readable(shown[columns])
 
 # %%
-reasons = shown.melt(
-    id_vars=["outcome", "family"],
-    value_vars=[f"{domain}_reason" for domain in grade.DOMAINS],
-    var_name="domain",
-    value_name="reason",
-)
 steps = shown.melt(["outcome", "family"], list(grade.DOMAINS), "domain", "downgrade")
-reasons = reasons.assign(
-    domain=steps["domain"].map(grade.DOMAINS), downgrade=steps["downgrade"]
-).sort_values(["outcome", "family"], kind="stable")
-readable(reasons[["outcome", "family", "domain", "downgrade", "reason"]])
+parts = {"reason": "_reason", "authors": "_authors", "authors' reason": "_authors_reason"}
+for name, ending in parts.items():
+    cells = shown.melt(["outcome", "family"], [f"{d}{ending}" for d in grade.DOMAINS])
+    steps[name] = cells["value"]
+steps = steps.sort_values(["outcome", "family"], kind="stable").assign(
+    domain=lambda t: t["domain"].map(grade.DOMAINS)
+)
+readable(steps, 0)
 
 # %%
 levels = findings["certainty"].map(grade.LEVEL_LABELS).value_counts()
-most = steps[steps["downgrade"] < 0]["domain"].map(grade.DOMAINS).value_counts()
+most = steps[steps["downgrade"] < 0]["domain"].value_counts()
 Markdown(
     f"Certainty by outcome: {', '.join(f'{name.lower()} {n}' for name, n in levels.items())} of {len(findings)}. The "
     f"commonest reason for a downgrade is {most.index[0].lower()} ({most.iloc[0]} outcomes). Where the source seen was an "
