@@ -87,7 +87,7 @@ def main(results, numbers):
     lines = [
         "## The chain",
         "",
-        "(g) `python benchmarks/chain_time.py benchmarks/results.md`, on the same machine:",
+        f"(g) `python benchmarks/chain_time.py {' '.join(sys.argv[1:])}`, on the same machine:",
         "",
     ]
     lines += ["| part | elapsed (s) | CPU (s) |", "|---|---|---|"]
