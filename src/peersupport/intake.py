@@ -26,6 +26,8 @@ ODDITIES = {  # rule: (severity, remedy)
     "ragged_row": ("error", "the header has {columns} columns: a comma or a quote is missing or too many"),
     "date_in_cell": ("error", "a spreadsheet turned this into a date: type the printed figure as text"),
     "formula": ("error", "a formula is no record of what was printed: type its value"),
+    "markup": ("error", "a page would obey this as markup or as a link: write plain text"),
+    "hidden_character": ("error", "a character that is not seen (control, or direction of writing) is in the text: type it anew"),
     "spreadsheet_error": ("error", "a formula failed here: type what was printed"),
     "lost_character": ("error", "a character was lost when the file was saved: type the text anew"),
     "misdecoded_text": ("error", "the text was decoded wrongly; {meant!r} may be meant"),
@@ -37,6 +39,9 @@ ODDITIES = {  # rule: (severity, remedy)
     "outer_blanks": ("warning", "blanks before or after the text, left out; delete them"),
     "line_break": ("warning", "a line break within the cell, kept: check that no quotation mark is missing"),
 }  # fmt: skip
+FORMULA = re.compile(r"=.|[-+@]\s*[A-Za-z(@=+-]|[-+@].*[|!]", re.S)  # what a spreadsheet runs
+MARKUP = re.compile(r"<\s*[a-z/!?]|\]\(|\b(javascript|vbscript):|\bdata:\w+/", re.I)
+HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 FAILED = re.compile(r"#(REF!|N/A|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)")
 
 
@@ -172,8 +177,9 @@ def _clean(row, column, cell, note):
         note("outer_blanks", row, column, cell)
     if "\n" in text or "\r" in text:
         note("line_break", row, column, text)
-    if len(text) > 1 and text.startswith("="):
-        note("formula", row, column, text)
+    for rule, pattern in (("formula", FORMULA), ("markup", MARKUP), ("hidden_character", HIDDEN)):
+        if pattern.match(text) if rule == "formula" else pattern.search(text):
+            note(rule, row, column, text)
     if FAILED.fullmatch(text):
         note("spreadsheet_error", row, column, text)
     if "\ufffd" in text:

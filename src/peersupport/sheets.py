@@ -63,7 +63,14 @@ def read_search_exports() -> dict[str, bytes]:
 
 
 def processed(name: str) -> Path:
-    return project_root() / "data/processed" / name
+    return _inside(project_root() / "data/processed", name)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """The place of that name within the folder; a name made from a sheet's cell cannot lead out of it."""
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"{name!r} leads out of {folder.name}/: an output keeps to its folder.")
+    return folder / name
 
 
 def read_table(name: str) -> pd.DataFrame:
@@ -87,11 +94,17 @@ def write_document(content: str | bytes, name: str) -> None:
 
 
 def write_table(table: pd.DataFrame, name: str) -> None:
-    """Write a tidy table, unrounded, under data/processed/; 65.0 is written as 65."""
-    _replace(processed(name), table.map(_whole).to_csv(index=False, lineterminator="\n").encode())
+    """Write a tidy table, unrounded, under data/processed/; 65.0 is written as 65.
+
+    Text that a spreadsheet would run as a formula gets an apostrophe in front. No sheet holds such text (intake refuses
+    it); an export of a search may.
+    """
+    _replace(processed(name), table.map(_plain).to_csv(index=False, lineterminator="\n").encode())
 
 
-def _whole(value):
+def _plain(value):
+    if isinstance(value, str) and intake.FORMULA.match(value):
+        return f"'{value}"
     return str(int(value)) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -100,6 +113,7 @@ def write_figure(figure, name: str, *, notebook: str, title: str, alt_text: str)
     folder = project_root() / "figures"
     folder.mkdir(exist_ok=True)
     about = {"Title": title, "Description": alt_text}
+    _inside(folder, name)
     for suffix, metadata in ((".svg", about | {"Date": None}), (".png", about)):
         part = folder / f".{name}{suffix}"
         figure.savefig(part, format=suffix[1:], dpi=300, metadata=metadata)
