@@ -127,7 +127,9 @@ note = (
     "levels that are not reported left out;\nseparate τ² in each level, then p with one τ² common to all. Single trials: "
     "their own interval."
 )
-index = alone.set_index(["outcome", "moderator"])
+index, drawn = alone.set_index(["outcome", "moderator"]), {}
+
+# %%
 for outcome, (page, (what, names)) in [(o, p) for o in mod.OUTCOMES for p in pages.items()]:
     blocks = []
     for name in names:
@@ -138,7 +140,9 @@ for outcome, (page, (what, names)) in [(o, p) for o in mod.OUTCOMES for p in pag
         blocks.append(
             {"heading": mod.GROUPINGS[name], "test": draw.between_levels(both), "rows": rows}
         )
-    figure = draw.subgroup_forest(blocks, f"{mod.OUTCOMES[outcome]}: {what}", note)
+    figure = drawn[outcome, page] = draw.subgroup_forest(
+        blocks, f"{mod.OUTCOMES[outcome]}: {what}", note
+    )
     shown = pd.concat([block["rows"] for block in blocks])
     best = shown[shown["warning"].eq("")].sort_values("effect")
     sheets.write_figure(
@@ -148,6 +152,12 @@ for outcome, (page, (what, names)) in [(o, p) for o in mod.OUTCOMES for p in pag
         f"({best['label'].iloc[-1].lower()}).",
     )  # fmt: skip
     plt.close(figure)
+
+# %%
+drawn[mod.ALL_RECOVERY, "whom"]
+
+# %%
+drawn[mod.ALL_RECOVERY, "how"]
 
 # %%
 tests = subgroups.dropna(subset=["p_between"]).drop_duplicates(
@@ -242,6 +252,7 @@ for outcome, label in mod.OUTCOMES.items():
         line = mod.regression_line(trials[outcome], row.term)
         panels.append({"term": row.term, "trials": trials[outcome], "line": line, "text": text})
     figure = draw.bubbles(panels, f"{label}: effect against each moderator")
+    drawn[outcome, "bubbles"] = figure
     words = [
         f"{mod.TERMS[r.term]} {r.estimate:+.2f}"
         for r in fitted[fitted["outcome"].eq(outcome)].itertuples()
@@ -251,6 +262,9 @@ for outcome, label in mod.OUTCOMES.items():
         alt_text=f"{len(panels)} bubble plots with fitted lines; slopes: {'; '.join(words)}.",
     )  # fmt: skip
     plt.close(figure)
+
+# %%
+drawn[mod.ALL_RECOVERY, "bubbles"]
 
 # %% [markdown]
 # ## The joint model
