@@ -463,6 +463,14 @@ def only_run(root):
         yield
 
 
+def in_words(error):
+    """What the system says of a disk or a folder; of many files that could not be copied, the first."""
+    if isinstance(error, shutil.Error):
+        *_, reason = error.args[0][0]
+        return str(reason).rpartition(" -> ")[0] or str(reason)
+    return f"{error.strerror}: {error.filename}" if error.filename else str(error)
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="peersupport.chain", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -483,8 +491,7 @@ def main(arguments=None):
         print(problem, file=sys.stderr)
         return 1
     except OSError as error:
-        place = error.filename or "a file of this folder"
-        print(f"{error.strerror or error}: {place}. {KEPT}", file=sys.stderr)
+        print(f"{in_words(error)}. {KEPT}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"Interrupted. {KEPT}", file=sys.stderr)
