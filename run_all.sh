@@ -11,6 +11,7 @@ Usage: ./run_all.sh [option]
   (none)       run the numbered notebooks in order, from data/raw/ to
                data/processed/ and figures/, and store their outputs
   --from NN    the same, starting at notebook NN on the tables stored now
+  --dask ADDR  the same, the multiverse of notebook 06 on this Dask cluster
   --verify     run everything beside the project and say of each stored table,
                figure and notebook whether it was reproduced, byte for byte
   --check      style, pairs of .py and .ipynb, manifest, tests, and the stored
@@ -156,6 +157,11 @@ while (($#)); do
         --from)
             [[ $# -ge 2 ]] || stop "--from needs the number of a notebook, such as --from 03." 2
             task+=(--from "$2")
+            shift
+            ;;
+        --dask)
+            [[ $# -ge 2 ]] || stop "--dask needs the address of a scheduler, such as --dask tcp://127.0.0.1:8786." 2
+            export DASK_SCHEDULER_ADDRESS=$2
             shift
             ;;
         --verify) task=(-m peersupport.chain verify) ;;

@@ -292,7 +292,8 @@ for name, table in tables.items():
     sheets.write_table(table, f"{name}.csv")
 sheets.write_table(chosen[columns], "effects.csv")
 sheets.write_table(exclusions, "exclusions.csv")
-sheets.write_table(clean.as_numbers(raw["reviews"], book["sheets"]["reviews"]), "reviews.csv")
+for name in ("reviews", "grade"):
+    sheets.write_table(clean.as_numbers(raw[name], book["sheets"][name]), f"{name}.csv")
 sheets.write_table(raw["claims"], "claims.csv")
 handed_on = len(chosen) + len(exclusions)
 Markdown(

@@ -58,8 +58,6 @@ gosh_drawn = 1000000
 seed = 20261122
 
 # %%
-import bz2
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -126,14 +124,13 @@ for key, d in data.items():
 keyed = {key: table.assign(outcome_domain=key[0], family=key[1]) for key, table in tables.items()}
 everything = pd.concat(keyed.values(), ignore_index=True)
 everything = everything[["outcome_domain", "family", *everything.columns[:-2]]]
-text = everything.to_csv(index=False, lineterminator="\n")
-sheets.write_document(bz2.compress(text.encode()), "tables/multiverse.csv.bz2")
+sheets.write_table(everything, "tables/multiverse.csv")
 pooled = sheets.read_table("tables/pooled_outcomes.csv").query("model == @battery.MAIN")
 pooled = pooled.set_index(["outcome_domain", "family"])["effect"]
 apart = max(abs(grids[key]["effect"].flat[0] - pooled[key]) for key in grids)
 Markdown(
     f"{everything.combinations.sum():,} of the combinations can be estimated; they give {len(everything):,} different "
-    f"results, which are in `tables/multiverse.csv.bz2`. The main analysis is one of them: it differs from notebook 03 "
+    f"results, which are in `tables/multiverse.csv`. The main analysis is one of them: it differs from notebook 03 "
     f"by at most {apart:.0e}."
 )
 

@@ -113,6 +113,9 @@ ROWS = {
     ],
     "trials": [dict(study="Clark 2023", trial="Able 2021", reason="the same people later")],
     "corrections": [dict(sheet="database/outcomes", key="D0001", column="sd_arm1", printed="0.65", value="5.8", reason="a standard error")],
+    "grade": [
+        dict(outcome_domain="hope", family="smd", domain="indirectness", downgrade="-1", reason="other helpers")
+    ],
     "clusters": [dict(study="Baker 2022", clusters="20", icc="0.03", locator="page 4")],
     "claims": [dict(claim_id="C01", claim="Hope grows.", evidence="pooled_outcomes: hope", rule="supported if above 0")],
 }  # fmt: skip

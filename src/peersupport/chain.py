@@ -381,7 +381,7 @@ def check_style(root):
 
 
 def check_tests(root):
-    return succeeds(root, "pytest", "tests")
+    return succeeds(root, "pytest", "-n", "auto", "--dist", "loadfile", "tests")
 
 
 def check_manifest(root):
