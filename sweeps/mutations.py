@@ -590,7 +590,7 @@ table again; `./run_all.sh --check-all` does so too.
 - **flagged**: a result changes, and a warning or a flag says so that the clean sheets do not have
 - **harmless**: every pooled result and every count of directions is the same as with the clean sheets
 - **silent**: a result changes and nothing says so
-- **noticed**: caught and flagged, of all that are not harmless
+- **noticed**: caught and flagged, of all that are not harmless (what is caught is not tried further, so some of it would have changed nothing)
 
 {table}
 
