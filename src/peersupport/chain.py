@@ -43,7 +43,7 @@ METADATA = {
 }
 QUIET_KERNEL = "--IPKernelApp.log_level=50"
 MACHINE_TRACES = (".chain/", "site-packages", "ipykernel_")
-ELSEWHERE = {  # another person's machine, as far as its environment can say it
+ELSEWHERE = {  # another person's machine, as far as its environment can say it; run_all.sh fixes the threads
     "PYTHONHASHSEED": "4711",
     "TZ": "Asia/Kathmandu",
     "LANG": "tr_TR.UTF-8",
@@ -51,8 +51,6 @@ ELSEWHERE = {  # another person's machine, as far as its environment can say it
     "USER": "somebody",
     "LOGNAME": "somebody",
     "HOSTNAME": "elsewhere",
-    "OMP_NUM_THREADS": "2",
-    "OPENBLAS_NUM_THREADS": "2",
 }
 
 
@@ -381,7 +379,7 @@ def check_style(root):
 
 
 def check_tests(root):
-    return succeeds(root, "pytest", "-n", "auto", "--dist", "loadfile", "tests")
+    return succeeds(root, "pytest", "tests")
 
 
 def check_manifest(root):
