@@ -31,7 +31,7 @@ INPUTS = (
 )
 TURKISH = dict(
     PYTHONHASHSEED="4711", TZ="Asia/Kathmandu", LANG="tr_TR.UTF-8", LC_ALL="tr_TR.UTF-8", USER="ayşe", LOGNAME="ayşe",
-    OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2", COLUMNS="200", HOSTNAME="elsewhere",
+    OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", COLUMNS="200", HOSTNAME="elsewhere",
 )  # fmt: skip
 BARE = dict(PYTHONHASHSEED="0", TZ="UTC", LC_ALL="C", LANG="C", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", TERM="dumb")  # fmt: skip
 ENVIRONMENTS = {"a b/ğ": TURKISH, "c": BARE}
