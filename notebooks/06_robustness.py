@@ -65,6 +65,7 @@ from IPython.display import Markdown, display
 
 from peersupport import battery, blocks, choices, gosh, sheets
 from peersupport import multiverse as many
+from peersupport.display import readable
 from peersupport.figures import robustness as draw
 from peersupport.figures import style
 
@@ -171,7 +172,7 @@ columns = [
     "share_ci_above_0",
     "share_ci_below_0",
 ]
-display(shown[[*columns, "p_median", "p_share"]].style.format(precision=3, thousands=","))
+display(readable(shown[[*columns, "p_median", "p_share"]].rename_axis("outcome").reset_index(), 3))
 strong = shown[shown.share_ci_above_0 > 0.95].index
 weak = shown[shown.share_ci_above_0 < 0.5].index
 Markdown(
