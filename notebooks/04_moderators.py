@@ -327,6 +327,11 @@ named = {
     "after": f"after {pandemic_end}",
 }
 by_period = mod.pooled_by(distance, when, named, few_trials_subgroup)
+
+# %% [markdown]
+# The same by how long people were followed, each trial once in every length that it reports.
+
+# %%
 rows = mod.outcome_rows(effects, mod.ALL_RECOVERY)
 rows = rows[rows["study"].map(facts["modality"]).eq("digital")]
 lengths = {

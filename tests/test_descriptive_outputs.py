@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from peersupport import descriptives as desc
-from peersupport.sheets import labels, processed, read_table
+from peersupport.sheets import labels, processed, project_root, read_table
 
 TABLES = ("characteristics", "evidence_gap_map", "theme_frequency", "effect_direction")
 pytestmark = pytest.mark.skipif(
@@ -158,7 +158,7 @@ def test_votes_add_up():
 
 
 def test_every_figure_has_an_alternative_text_with_a_number():
-    index = pd.read_csv(processed("../../figures/index.csv"))
+    index = pd.read_csv(project_root() / "figures/index.csv")
     ours = index[index["notebook"].isin(["02_descriptive_tables", "05_thematic_frequency"])]
     assert len(ours) >= 14
     assert ours["alt_text"].str.contains(r"\d").all()

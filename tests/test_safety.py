@@ -54,7 +54,7 @@ def test_sheets_become_effects_without_a_connection(project, monkeypatch):
     assert len(through(raw)["effects"])
 
 
-@pytest.mark.parametrize("name", ["../escape.csv", "/tmp/escape.csv", "tables/../../../escape.csv"])
+@pytest.mark.parametrize("name", ["../escape.csv", "/escape.csv", "tables/../../../escape.csv"])
 def test_an_output_keeps_to_its_folder(project, name):
     for write in (
         lambda: sheets.write_table(pd.DataFrame({"a": [1]}), name),
