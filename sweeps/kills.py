@@ -145,7 +145,7 @@ def refused(root):
     """What a run says while another one is at work, whose lock is held here."""
     (root / ".chain").mkdir(exist_ok=True)
     with open(root / ".chain/lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.lockf(lock, fcntl.LOCK_EX)
         second = start(root)
         _, told = second.communicate()
     if second.returncode != 1 or "Another run is at work" not in told:

@@ -1,6 +1,7 @@
 """Runs a project of two small notebooks for real."""
 
-import fcntl
+import subprocess
+import sys
 
 import jupytext
 import nbformat
@@ -77,9 +78,19 @@ def test_a_failing_notebook_is_told_with_its_whole_message_and_changes_nothing(p
     assert before == (stored(project), (project / "notebooks/02_drawing.ipynb").read_bytes())
 
 
+HOLD = """
+import fcntl, sys
+lock = open(sys.argv[1], "w")
+fcntl.lockf(lock, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
 def test_a_second_run_at_the_same_time_is_refused(project, capsys):
-    with open(project / ".chain/lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    command = [sys.executable, "-c", HOLD, project / ".chain/lock"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
         for command in (["run"], ["check"]):
             assert chain.main(command) == 1
             assert capsys.readouterr().err.startswith("Another run is at work")

@@ -60,7 +60,7 @@ def test_a_notebook_that_fails_leaves_its_outputs_unreproduced(project, capfd):
     code, lines = verified(project, capfd)
     assert code == 1
     assert not lines[-1].startswith("5 of 5")
-    assert "differs     notebooks/02_drawing.ipynb" in lines
+    assert "missing     notebooks/02_drawing.ipynb" in lines
 
 
 def test_manifest_lists_each_output_with_its_notebook_and_hash(project):

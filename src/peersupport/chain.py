@@ -23,10 +23,12 @@ import yaml
 
 from peersupport import comparison
 from peersupport.outputs import (
+    FIGURE_INDEX,
     MANIFEST,
     OUTPUT_FOLDERS,
     changed,
     forget,
+    hand_in,
     manifest_problems,
     manifest_row,
     origins,
@@ -36,6 +38,7 @@ from peersupport.outputs import (
     remove_outputs_except,
     write_manifest,
 )
+from peersupport.side_by_side import Ended, forerunners, run_in_order
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -169,15 +172,13 @@ def run(root, start=None):
     sources = expected_origins(root, rows, chosen[0].stem)
     scratch = fresh_copy(root, "run", keep_outputs=bool(start))
     forget(scratch, {script.stem for script in chosen}, rows)
-    summary = []
-    for script in chosen:
-        began = time.monotonic()
-        written = run_one(scratch, script.stem, sources)
-        rows = {path: row for path, row in rows.items() if row["notebook"] != script.stem} | written
+    began, written = time.monotonic(), {}
+    for stem, new in run_notebooks(scratch, [script.stem for script in chosen], sources):
+        rows = {path: row for path, row in rows.items() if row["notebook"] != stem} | new
+        written |= new
         write_manifest(scratch, rows)
-        for path in [*written, MANIFEST]:
+        for path in [*new, MANIFEST]:
             publish(scratch, root, path)
-        summary.append((script.stem, time.monotonic() - began, len(written)))
     if start:
         kept = output_stamps(root).keys() - (before.keys() - rows.keys())
     else:
@@ -186,15 +187,51 @@ def run(root, start=None):
         publish(scratch, root, MANIFEST)
     remove_outputs_except(root, kept)
     shutil.rmtree(scratch)
-    print_summary(summary)
+    tell("total", began, written)
 
 
-def run_one(scratch, stem, sources):
-    """Runs one notebook in the scratch copy; the rows of the manifest for what it wrote."""
-    before = output_stamps(scratch)
-    execute(scratch / f"notebooks/{stem}.py")
-    written = [*changed(before, output_stamps(scratch)), f"notebooks/{stem}.ipynb"]
-    return {path: manifest_row(scratch, path, stem, sources[stem]) for path in written}
+def run_notebooks(scratch, names, sources):
+    """Runs these notebooks, side by side where none waits for another, and hands in what they write.
+
+    Yields each name with the rows of the manifest for its outputs; the index of figures is the last notebook's.
+    """
+    scripts = numbered_notebooks(scratch)
+    waits = {
+        name: others & set(names) for name, others in forerunners(scripts).items() if name in names
+    }
+    last, began = scripts[-1].stem, time.monotonic()
+    for stem, paths in run_in_order(waits, partial(run_apart, scratch, names), processors()):
+        hand_in(own_place(scratch, stem), scratch, paths)
+        shutil.rmtree(own_place(scratch, stem))
+        owners = dict.fromkeys(paths, stem)
+        if (scratch / FIGURE_INDEX).is_file():
+            owners[FIGURE_INDEX] = last
+        tell(stem, began, paths)
+        yield (
+            stem,
+            {p: manifest_row(scratch, p, owner, sources[owner]) for p, owner in owners.items()},
+        )
+
+
+def run_apart(scratch, names, stem):
+    """Runs one notebook on a copy of what is there; the paths of what it wrote in that copy."""
+    place = own_place(scratch, stem)
+    copy_inputs(scratch, place, notebooks="*.py", folders=["data"])
+    before = output_stamps(place)
+    execute(place / f"notebooks/{stem}.py", names.index(stem))
+    return [*changed(before, output_stamps(place)), f"notebooks/{stem}.ipynb"]
+
+
+def own_place(scratch, stem):
+    return scratch / "apart" / stem
+
+
+def processors():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def tell(name, began, files):
+    print(f"{name:<32} {time.monotonic() - began:6.1f} s {len(files):4d} files", flush=True)
 
 
 def expected_origins(root, rows=None, start=""):
@@ -221,7 +258,7 @@ def verify(root):
     scratch = fresh_copy(root, "verify", keep_outputs=False)
     try:
         run_all(scratch, expected_origins(root))
-    except Problem as problem:
+    except (Problem, Ended) as problem:
         print(problem, file=sys.stderr)
     paths = everything_written(scratch) | everything_written(root)
     results = comparison.compare(scratch, root, paths)
@@ -238,8 +275,8 @@ def verify(root):
 
 def run_all(scratch, sources):
     rows = {}
-    for stem in sources:
-        rows |= run_one(scratch, stem, sources)
+    for _, new in run_notebooks(scratch, list(sources), sources):
+        rows |= new
     write_manifest(scratch, rows)
 
 
@@ -270,22 +307,26 @@ def fresh_copy(root, task, keep_outputs, notebooks="*.py"):
     for old in (root / ".chain").glob(f"{task}-*"):
         shutil.rmtree(old, ignore_errors=True)
     scratch = scratch_folder(root, task)
-    for folder in ("data", "figures"):
-        if (root / folder).exists():
-            shutil.copytree(root / folder, scratch / folder)
+    copy_inputs(root, scratch, notebooks)
     if not keep_outputs:
         for folder in OUTPUT_FOLDERS:
             shutil.rmtree(scratch / folder, ignore_errors=True)
+    return scratch
+
+
+def copy_inputs(root, scratch, notebooks, folders=("data", "figures")):
+    for folder in folders:
+        if (root / folder).exists():
+            shutil.copytree(root / folder, scratch / folder)
     (scratch / "notebooks").mkdir(parents=True)
     for source in (root / "notebooks").glob(notebooks):
         shutil.copy2(source, scratch / "notebooks")
     for settings in ("parameters.yml", "pyproject.toml"):
         shutil.copy2(root / settings, scratch)
-    return scratch
 
 
-def execute(script):
-    """Leaves the executed notebook beside its script."""
+def execute(script, line=0):
+    """Leaves the executed notebook beside its script; its progress is shown on that line of a terminal."""
     pair = script.with_suffix(".ipynb")
     notebook = jupytext.read(script)
     notebook.metadata = nbformat.from_dict(METADATA)
@@ -295,7 +336,8 @@ def execute(script):
             pair,
             pair,
             parameters=used_parameters(script.parents[1], notebook),
-            progress_bar={"desc": script.stem, "file": sys.stdout},
+            progress_bar={"desc": script.stem, "file": sys.stdout, "disable": None}
+            | {"position": line, "leave": False},
             cwd=script.parent,
             extra_arguments=[QUIET_KERNEL],
         )
@@ -324,12 +366,6 @@ def failed_cell(pair):
         if cell.metadata.get("papermill", {}).get("status") in ("failed", "running"):
             return number, cell.source
     return "none", "the notebook did not start"
-
-
-def print_summary(summary):
-    total = ("total", sum(s for _, s, _ in summary), sum(n for _, _, n in summary))
-    for name, seconds, files in [*summary, total]:
-        print(f"{name:<32} {seconds:6.1f} s {files:4d} files")
 
 
 def check(root, everything=False):
@@ -378,8 +414,12 @@ def check_style(root):
     return succeeds(root, "ruff", "check") & succeeds(root, "ruff", "format", "--check")
 
 
+def side_by_side():
+    return "-n", str(processors()), "--dist", "loadfile"
+
+
 def check_tests(root):
-    return succeeds(root, "pytest", "tests")
+    return succeeds(root, "pytest", *side_by_side(), "tests")
 
 
 def check_manifest(root):
@@ -387,12 +427,20 @@ def check_manifest(root):
 
 
 def check_notebooks(root):
-    """In another environment than run's: what it gives must be the same to the byte."""
-    scratch = fresh_copy(root, "check", keep_outputs=False, notebooks="[0-9]*")
+    """In another environment than run's: what it gives must be the same to the byte.
+
+    Each notebook reads the stored tables, so they run side by side: where all outputs come out as stored, a run in order
+    gives them too. What no notebook wrote again is taken out, so that the next step misses it.
+    """
+    scratch = fresh_copy(root, "check", keep_outputs=True, notebooks="[0-9]*")
+    before = output_stamps(scratch)
     home = scratch / "home"
     home.mkdir()
-    options = ("-p", "no:cacheprovider", "--nbval", "--nbval-current-env", "notebooks")
-    return succeeds(scratch, "pytest", *options, HOME=str(home), **ELSEWHERE)
+    options = ("-p", "no:cacheprovider", "--nbval", "--nbval-current-env", *side_by_side())
+    passed = succeeds(scratch, "pytest", *options, "notebooks", HOME=str(home), **ELSEWHERE)
+    for path in before.keys() - set(changed(before, output_stamps(scratch))):
+        (scratch / path).unlink(missing_ok=True)
+    return passed
 
 
 def check_outputs(root):
@@ -451,11 +499,11 @@ def parameter_problems(script, settings):
 
 @contextmanager
 def only_run(root):
-    """Held by the open file, so that a killed run leaves no lock behind."""
+    """Held by this process alone, so that neither a killed run nor its notebooks leave a lock behind."""
     (root / ".chain").mkdir(exist_ok=True)
     with open(root / ".chain/lock", "w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Problem("Another run is at work in this folder; wait until it ends.") from None
         yield
@@ -485,7 +533,7 @@ def main(arguments=None):
                 return 0 if check(root, options.everything) else 1
             run(root, options.start)
             return 0
-    except Problem as problem:
+    except (Problem, Ended) as problem:
         print(problem, file=sys.stderr)
         return 1
     except OSError as error:

@@ -49,6 +49,28 @@ def publish(scratch, root, path):
     os.replace(part, target)
 
 
+def hand_in(place, scratch, paths):
+    """Moves what one notebook wrote in a place of its own to where all outputs are; the lines of its figures join the others'."""
+    for path in paths:
+        target = scratch / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path == FIGURE_INDEX and target.is_file():
+            add_lines(place / path, target)
+        else:
+            os.replace(place / path, target)
+
+
+def add_lines(index, target):
+    own, others = ({row["file"]: row for row in read_rows(path)} for path in (index, target))
+    lines = [row for _, row in sorted((others | own).items())]
+    target.write_bytes(as_csv(lines, list(lines[0])))
+
+
+def read_rows(path):
+    with open(path, encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
 def remove_outputs_except(root, kept):
     for path in output_stamps(root):
         if path not in kept:
@@ -63,7 +85,7 @@ def forget(scratch, notebooks, rows):
             (scratch / path).unlink(missing_ok=True)
     index = scratch / FIGURE_INDEX
     if index.is_file():
-        figures = list(csv.DictReader(index.read_text("utf-8").splitlines(keepends=True)))
+        figures = read_rows(index)
         kept = [figure for figure in figures if figure["notebook"] not in notebooks]
         if figures:
             index.write_bytes(as_csv(kept, list(figures[0])))
@@ -94,8 +116,7 @@ def read_manifest(root):
     path = root / MANIFEST
     if not path.is_file():
         return {}
-    with open(path, encoding="utf-8", newline="") as lines:
-        return {row["file"]: row for row in csv.DictReader(lines) if set(COLUMNS) <= row.keys()}
+    return {row["file"]: row for row in read_rows(path) if set(COLUMNS) <= row.keys()}
 
 
 def write_manifest(root, rows):
@@ -180,11 +201,12 @@ def manifest_problems(root, expected):
 def stale(listed, expected):
     problems = []
     for notebook in sorted({row["notebook"] for row in listed.values()}):
-        row = next(row for row in listed.values() if row["notebook"] == notebook)
+        rows = [row for row in listed.values() if row["notebook"] == notebook]
         if notebook not in expected:
             problems.append(f"{MANIFEST} lists outputs of {notebook}, which is no notebook here.")
             continue
-        older = [name for name in ORIGINS if row[name] != expected[notebook][name]]
+        now = expected[notebook]
+        older = [name for name in ORIGINS if any(row[name] != now[name] for row in rows)]
         if older:
             what = " and ".join(name.replace("_", " ") for name in older)
             problems.append(
