@@ -1,9 +1,11 @@
-"""A project of two small notebooks, run for real once."""
+"""A project of two small notebooks, run for real once; a browser that opens pages."""
 
 import shutil
 from pathlib import Path
 
+import browser
 import pytest
+from playwright.sync_api import sync_playwright
 
 from peersupport import chain
 
@@ -58,3 +60,30 @@ def project(run_once, tmp_path, monkeypatch):
     root = shutil.copytree(run_once, tmp_path / "a copy")
     monkeypatch.chdir(root)
     return root
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """One for each file of tests: while it runs, nothing else in the process may start an event loop."""
+    executable = browser.executable()
+    if not executable:
+        (pytest.fail if browser.is_required() else pytest.skip)(browser.MISSING)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=executable, args=browser.ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def visit(chromium):
+    """visit(url or Path, width=1280): the page, opened, with its .problems and its .axe()."""
+    contexts = []
+
+    def open_page(address, width=1280):
+        viewport = {"width": width, "height": 800}
+        contexts.append(chromium.new_context(viewport=viewport, service_workers="block"))
+        return browser.Visit(contexts[-1].new_page()).open(address)
+
+    yield open_page
+    for context in contexts:
+        context.close()
