@@ -216,7 +216,7 @@ def run_notebooks(scratch, names, sources):
 def run_apart(scratch, names, stem):
     """Runs one notebook on a copy of what is there; the paths of what it wrote in that copy."""
     place = own_place(scratch, stem)
-    copy_inputs(scratch, place, notebooks="*.py", folders=["data"])
+    copy_inputs(scratch, place, notebooks="*.py")
     before = output_stamps(place)
     execute(place / f"notebooks/{stem}.py", names.index(stem))
     return [*changed(before, output_stamps(place)), f"notebooks/{stem}.ipynb"]
@@ -314,8 +314,8 @@ def fresh_copy(root, task, keep_outputs, notebooks="*.py"):
     return scratch
 
 
-def copy_inputs(root, scratch, notebooks, folders=("data", "figures")):
-    for folder in folders:
+def copy_inputs(root, scratch, notebooks):
+    for folder in ("data", "figures"):
         if (root / folder).exists():
             shutil.copytree(root / folder, scratch / folder)
     (scratch / "notebooks").mkdir(parents=True)
