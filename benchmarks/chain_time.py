@@ -1,10 +1,11 @@
-"""Where run_all.sh spends its time: python benchmarks/chain_time.py RESULTS.md [NN ...]
+"""Where run_all.sh spends its time: python benchmarks/chain_time.py RESULTS.md
 
-Interpreter start, imports, kernel start, each notebook as the chain runs it, and the same code cells in
-one plain Python process, in elapsed and CPU seconds (children included). Works in a copy of the
-project, whose tables must be there (./run_all.sh); NN are the notebooks to measure, all by default.
+The whole run, what of it is start and imports, and the same code cells in one plain Python process, in
+elapsed and CPU seconds (children included). ./run_all.sh runs here, and gives what is stored; the plain
+process runs in a copy. On a machine that is doing nothing else.
 """
 
+import ast
 import os
 import resource
 import shutil
@@ -37,8 +38,6 @@ client.execute_interactive("1")
 client.stop_channels()
 manager.shutdown_kernel()
 """
-IMPORTS = "import pandas, scipy.stats, matplotlib.pyplot, peersupport.battery"
-EXECUTE = "import sys; from pathlib import Path; from peersupport import chain; chain.execute(Path(sys.argv[1]))"
 
 
 def used():
@@ -47,59 +46,95 @@ def used():
 
 
 def timed(folder, *command):
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OPENBLAS_NUM_THREADS": "1"}
+    """Elapsed and CPU seconds, in the environment that run_all.sh gives its notebooks but for their settings of Jupyter."""
+    one_thread = {
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONPATH": str(ROOT / "src"),
+    }
     began, before = time.perf_counter(), used()
-    subprocess.run(
-        [sys.executable, *command],
-        cwd=folder,
-        env=environment,
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    quiet = {"check": True, "stdout": subprocess.DEVNULL}
+    subprocess.run(command, cwd=folder, env=os.environ | one_thread, **quiet)
     return time.perf_counter() - began, used() - before
 
 
-def main(results, numbers):
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "copy"
-        shutil.copytree(
-            ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", ".chain", "*.ipynb")
-        )
-        scripts = sorted((copy / "notebooks").glob("[0-9][0-9]_*.py"))
-        scripts = [s for s in scripts if not numbers or s.stem[:2] in numbers]
-        rows = [
-            ("interpreter start", timed(copy, "-c", "")),
-            ("interpreter and imports", timed(copy, "-c", IMPORTS)),
-            ("one kernel, started and stopped", timed(copy, "-c", KERNEL)),
-        ]
-        rows += [(f"{s.stem}, by the chain", timed(copy, "-c", EXECUTE, str(s))) for s in scripts]
-        whole = [sum(x) for x in zip(*(seconds for _, seconds in rows[3:]), strict=True)]
-        plain = copy / "notebooks/plain.py"
-        plain.write_text(PLAIN)
-        rows += [
-            ("these notebooks by the chain", whole),
-            (
-                "their cells in one plain process",
-                timed(plain.parent, plain.name, *map(str, scripts)),
-            ),
-        ]
-    ratio = rows[-2][1][0] / rows[-1][1][0], rows[-2][1][1] / rows[-1][1][1]
+def python(folder, *arguments):
+    return timed(folder, sys.executable, *arguments)
+
+
+def imports(script):
+    nodes = ast.walk(ast.parse(script.read_text("utf-8")))
+    return "\n".join(ast.unparse(n) for n in nodes if isinstance(n, ast.Import | ast.ImportFrom))
+
+
+def plus(*pairs):
+    return tuple(map(sum, zip(*pairs, strict=True)))
+
+
+def times(pair, factor):
+    return tuple(seconds * factor for seconds in pair)
+
+
+def minus(one, other):
+    return plus(one, times(other, -1))
+
+
+def measure(copy):
+    scripts = sorted((copy / "notebooks").glob("[0-9][0-9]_*.py"))
+    plain = copy / "notebooks/plain.py"
+    plain.write_text(PLAIN)
+    start = python(copy, "-c", "")
+    imported = plus(*(minus(python(copy, "-c", imports(s)), start) for s in scripts))
+    kernels = times(minus(python(copy, "-c", KERNEL), start), len(scripts))
+    whole = timed(ROOT, "./run_all.sh")
+    overhead = plus(times(start, len(scripts)), imported, kernels)
+    return {
+        f"start of the interpreter, {len(scripts)} times": times(start, len(scripts)),
+        "start and end of a kernel, as often": kernels,
+        "imports of each notebook": imported,
+        "the rest: computing and drawing": (None, whole[1] - overhead[1]),
+        "`./run_all.sh` in all, notebooks side by side": whole,
+        "the same cells in one plain process": python(plain.parent, plain.name, *map(str, scripts)),
+    }
+
+
+def shown(seconds):
+    return "" if seconds is None else f"{seconds:.1f}"
+
+
+def page(rows):
+    *_, whole, plain = rows.values()
     lines = [
         "## The chain",
         "",
-        f"(g) `python benchmarks/chain_time.py {' '.join(sys.argv[1:])}`, on the same machine:",
+        "(g) `python benchmarks/chain_time.py benchmarks/results.md`, on the same machine,",
+    ]
+    lines += [
+        "quiet but for this; elapsed seconds of parts that run side by side add up to more than the whole.",
         "",
     ]
     lines += ["| part | elapsed (s) | CPU (s) |", "|---|---|---|"]
-    lines += [f"| {name} | {elapsed:.2f} | {cpu:.2f} |" for name, (elapsed, cpu) in rows]
     lines += [
-        "",
-        f"The chain takes {ratio[0]:.2f} times the plain process (elapsed), {ratio[1]:.2f} times its CPU time.",
+        f"| {name} | {shown(elapsed)} | {shown(cpu)} |" for name, (elapsed, cpu) in rows.items()
     ]
+    ratios = whole[0] / plain[0], whole[1] / plain[1]
+    return [
+        *lines,
+        "",
+        f"The chain takes {ratios[0]:.2f} times as long as the plain process (aim: 1.5) and {ratios[1]:.2f} times its CPU time.",
+    ]
+
+
+def main(results):
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy"
+        left_out = shutil.ignore_patterns(".git", ".venv", ".chain", "report", "*.ipynb")
+        shutil.copytree(ROOT, copy, ignore=left_out)
+        lines = page(measure(copy))
     before = results.read_text().partition("## The chain")[0].rstrip() if results.exists() else ""
     results.write_text(before + "\n\n" + "\n".join(lines) + "\n")
     print("\n".join(lines))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    main(Path(sys.argv[1]))
