@@ -104,7 +104,8 @@ def contents(root):
 def kill_at_random(small, root, number):
     """Kills runs at random moments, a third just as outputs are published, half with their kernels; states counted."""
     dice, states = random.Random(SEED), Counter()
-    for turn in range(number):
+    while sum(states.values()) < number:
+        turn = sum(states.values())
         small.renew(root)
         running = start(root)
         if turn % 3:
@@ -112,13 +113,14 @@ def kill_at_random(small, root, number):
         else:
             await_first_output(running, small, root)
             await_end(running, 0.03 * dice.random())
-        if running.poll() is None:
-            if turn % 2:
-                os.killpg(running.pid, signal.SIGKILL)
-            else:
-                os.kill(running.pid, signal.SIGKILL)
+        too_late = running.poll() is not None
+        if turn % 2 and not too_late:
+            os.killpg(running.pid, signal.SIGKILL)
+        elif not too_late:
+            os.kill(running.pid, signal.SIGKILL)
         running.communicate()
-        states[small.state(root)] += 1
+        state = small.state(root)
+        states[state] += not too_late
     return states
 
 
