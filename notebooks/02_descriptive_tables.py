@@ -23,7 +23,7 @@ rob2_several_concerns = 2
 
 # %%
 import pandas as pd
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 from peersupport import appraisal as apr
 from peersupport import descriptives as desc
@@ -168,10 +168,11 @@ figure, axes = style.new_figure(style.PAGE, 95)
 draw.count_grid(axes, crossed, population, delivery)
 empty = int((crossed["studies"] == 0).sum())
 sentence = f"{empty} of {len(crossed)} combinations of population and delivery hold no study"
-write_figure(
+picture = write_figure(
     figure, "02_population_by_delivery", notebook=here,
     title="Studies by population and delivery", alt_text=f"Circles sized by count; {sentence}.",
 )  # fmt: skip
+display(picture)
 Markdown(f"{sentence}.")
 
 # %% [markdown]
@@ -393,10 +394,11 @@ sentence = (
     f"{labels('casp_qual')[open_question.domain]} could not be judged in {open_question.studies} of {assessed} studies "
     f"({open_question.share:.0%}), more often than any other question"
 )
-write_figure(
+picture = write_figure(
     figure, "02_casp_summary", notebook=here, title="Appraisal of qualitative studies (CASP)",
     alt_text=f"Stacked bars to 100% by question; {sentence}.",
 )  # fmt: skip
+display(picture)
 Markdown(f"{sentence}.")
 
 # %%
@@ -431,10 +433,11 @@ for table, levels, name, what in zip(
 ):
     figure = draw.gap_map(table, measured, levels, judgements, 165)
     gaps = int((table["trials"] == 0).sum())
-    write_figure(
+    picture = write_figure(
         figure, f"02_gap_map_{name}", notebook=here, title=f"Evidence gap map: outcome by {what}",
         alt_text=f"Circles by outcome and {what}; {gaps} of {len(table)} cells hold no randomised trial.",
     )  # fmt: skip
+    display(picture)
 
 # %%
 gaps = [int((table["trials"] == 0).sum()) for table in maps]

@@ -23,7 +23,6 @@ small_effect = 0.2
 baseline_risk = 0.2
 
 # %%
-import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import Markdown
 
@@ -129,8 +128,6 @@ sheets.write_figure(
     title="Pooled effects of peer support, all outcomes",
     alt_text=f"Summary forest of {len(main)} outcomes: {in_words}.",
 )
-plt.close(figure)
-figure
 
 # %% [markdown]
 # ## What is known, and how sure
@@ -155,21 +152,20 @@ Markdown("\n".join(f"- {sentence}" for sentence in findings))
 forests = {}
 for domain in domains:
     key, label = (domain.name, domain.family), labels[domain.name]
-    forests[key] = forest(
+    figure = forest(
         main[key],
         title=label,
         model_line=wording.model_line(main[key]),
         risk=risk,
         groups=battery.periods(domain, settings),
     )
-    sheets.write_figure(
-        forests[key],
+    forests[key] = sheets.write_figure(
+        figure,
         f"03_forest_{battery.slug(*key)}",
         notebook="03_outcome_meta_analysis",
         title=f"Forest plot: {label}",
         alt_text=wording.alt_text(main[key], label),
     )
-    plt.close(forests[key])
 
 # %%
 widest = max(main, key=lambda key: main[key].trials if key[0] not in battery.RECOVERY_TYPES else 0)
@@ -192,7 +188,7 @@ model_labels = {name: model.label for name, model in battery.MODELS.items()}
 tables = {key: diagnostics.page_tables(fit) for key, fit in main.items()}
 pages = {}
 for key, models in fits.items():
-    pages[key] = domain_page(
+    figure = domain_page(
         models,
         model_labels,
         main=battery.MAIN,
@@ -200,14 +196,13 @@ for key, models in fits.items():
         filled=small_study.filled_points(main[key].effects),
         **tables[key],
     )
-    sheets.write_figure(
-        pages[key],
+    pages[key] = sheets.write_figure(
+        figure,
         f"03_page_{battery.slug(*key)}",
         notebook="03_outcome_meta_analysis",
         title=f"Funnel, models and influence: {labels[key[0]]}",
         alt_text=wording.page_alt_text(models, battery.MAIN, tables[key], labels[key[0]]),
     )
-    plt.close(pages[key])
 
 # %%
 pages[widest]

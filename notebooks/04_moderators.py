@@ -26,7 +26,6 @@ few_trials_regression = 10
 long_follow_up_weeks = 26
 
 # %%
-import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import Markdown
 
@@ -140,18 +139,15 @@ for outcome, (page, (what, names)) in [(o, p) for o in mod.OUTCOMES for p in pag
         blocks.append(
             {"heading": mod.GROUPINGS[name], "test": draw.between_levels(both), "rows": rows}
         )
-    figure = drawn[outcome, page] = draw.subgroup_forest(
-        blocks, f"{mod.OUTCOMES[outcome]}: {what}", note
-    )
+    figure = draw.subgroup_forest(blocks, f"{mod.OUTCOMES[outcome]}: {what}", note)
     shown = pd.concat([block["rows"] for block in blocks])
     best = shown[shown["warning"].eq("")].sort_values("effect")
-    sheets.write_figure(
+    drawn[outcome, page] = sheets.write_figure(
         figure, f"04_subgroups_{page}_{outcome}", notebook=here, title=f"Subgroups, {what}: {mod.OUTCOMES[outcome].lower()}",
         alt_text=f"Pooled effects of {len(shown)} subgroups. Of those with {few_trials_subgroup} trials or more they run "
         f"from g = {best['effect'].iloc[0]:.2f} ({best['label'].iloc[0].lower()}) to {best['effect'].iloc[-1]:.2f} "
         f"({best['label'].iloc[-1].lower()}).",
     )  # fmt: skip
-    plt.close(figure)
 
 # %%
 drawn[mod.ALL_RECOVERY, "whom"]
@@ -252,16 +248,14 @@ for outcome, label in mod.OUTCOMES.items():
         line = mod.regression_line(trials[outcome], row.term)
         panels.append({"term": row.term, "trials": trials[outcome], "line": line, "text": text})
     figure = draw.bubbles(panels, f"{label}: effect against each moderator")
-    drawn[outcome, "bubbles"] = figure
     words = [
         f"{mod.TERMS[r.term]} {r.estimate:+.2f}"
         for r in fitted[fitted["outcome"].eq(outcome)].itertuples()
     ]
-    sheets.write_figure(
+    drawn[outcome, "bubbles"] = sheets.write_figure(
         figure, f"04_bubbles_{outcome}", notebook=here, title=f"Meta-regression: {label.lower()}",
         alt_text=f"{len(panels)} bubble plots with fitted lines; slopes: {'; '.join(words)}.",
     )  # fmt: skip
-    plt.close(figure)
 
 # %%
 drawn[mod.ALL_RECOVERY, "bubbles"]

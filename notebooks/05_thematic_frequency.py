@@ -25,7 +25,7 @@ vote_majority = 0.7
 
 # %%
 import pandas as pd
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 from peersupport import descriptives as desc
 from peersupport import direction as swim
@@ -199,10 +199,11 @@ closest = "; ".join(
     f"95% CI {row.ci_low:.2f} to {row.ci_high:.2f}, lift {row.lift:.1f})"
     for row in top.itertuples()
 )
-write_figure(
+picture = write_figure(
     figure, "05_cooccurrence", notebook=here, title="Barriers by facilitators reported in the same studies",
     alt_text=f"Heat map; closest pairs: {closest}.",
 )  # fmt: skip
+display(picture)
 Markdown(f"The closest pairs: {closest}.")
 
 # %%
@@ -212,10 +213,11 @@ combined = thm.combinations(reported, chosen)
 figure = thematic.upset(combined, name, smallest=2)
 alone = combined[combined.index.to_frame().sum(axis=1).to_numpy() == 1].sum()
 sentence = f"{combined.sum()} studies report one or more of the ten commonest barriers and facilitators, {alone} of them just one"
-write_figure(
+picture = write_figure(
     figure, "05_upset", notebook=here, title="Commonest combinations of barriers and facilitators",
     alt_text=f"UpSet plot of combinations reported by two studies or more; {sentence}.",
 )  # fmt: skip
+display(picture)
 Markdown(f"{sentence}.")
 
 # %% [markdown]

@@ -58,7 +58,6 @@ gosh_drawn = 1000000
 seed = 20261122
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
@@ -200,7 +199,6 @@ for key, row in zip(data, rows, strict=True):
         f"{row['lowest']:.2f} to {row['highest']:.2f}, median {row['median']:.2f}; {row['share_ci_above_0']:.0%} of the "
         f"intervals lie above 0, {row['share_ci_below_0']:.0%} below. Main analysis: {row['main_effect']:.2f}.",
     )  # fmt: skip
-    plt.close(figure)
 all_levels = pd.concat(
     {key: table for key, table in levels.items()}, names=["outcome_domain", "family"]
 )
@@ -234,7 +232,6 @@ sheets.write_figure(
     alt_text=f"Share of the variance of all specifications by choice and outcome. The largest share belongs to "
     f"{draw.CHOICE[most].lower()} in {times} of {len(data)} outcomes.",
 )  # fmt: skip
-plt.close(figure)
 Markdown(
     f"{draw.CHOICE[most]} is the choice that moves the answer most in {times} of {len(data)} families. Its typical "
     f"move there is {top[top.choice.eq(most)].typical_move.median():.2f}; the estimator's, over all families, is "
@@ -274,7 +271,6 @@ for estimator, name in (("DL", "random"), ("fixed", "fixed")):
         f"separates the subsets most is drawn in each; the share of subsets above 0 runs from "
         f"{own.share_positive.min():.0%} to {own.share_positive.max():.0%}.",
     )  # fmt: skip
-    plt.close(figure)
 torn = split[split.separation > 0.5]
 steady = subsets[subsets.model.eq("DL") & subsets.share_positive.gt(0.99)]
 Markdown(
@@ -301,7 +297,6 @@ sheets.write_figure(
         for key, row in zip(data, summary.itertuples(), strict=True)
     ) + f". {len(compared)} pooled effects of other reviews are marked.",
 )  # fmt: skip
-plt.close(figure)
 Markdown(
     f"{len(compared)} pooled effects of {compared.review.nunique()} other reviews concern these outcomes; {within.sum()} "
     f"lie within the range of our curves, {(compared.effect > compared.highest).sum()} above and "

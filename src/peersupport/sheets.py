@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
+from matplotlib import pyplot as plt
 
 from peersupport import intake
+from peersupport.display import Picture
 
 MARKER = "parameters.yml"
 
@@ -108,8 +110,11 @@ def _plain(value):
     return str(int(value)) if isinstance(value, float) and value.is_integer() else value
 
 
-def write_figure(figure, name: str, *, notebook: str, title: str, alt_text: str) -> None:
-    """Write figures/NAME.svg and figures/NAME.png (300 dpi) and their row in figures/index.csv."""
+def write_figure(figure, name: str, *, notebook: str, title: str, alt_text: str) -> Picture:
+    """Write figures/NAME.svg and figures/NAME.png (300 dpi) and their row in figures/index.csv.
+
+    Returns the picture to show in a notebook, and closes the figure, which would be shown once more.
+    """
     folder = project_root() / "figures"
     folder.mkdir(exist_ok=True)
     about = {"Title": title, "Description": alt_text}
@@ -119,6 +124,8 @@ def write_figure(figure, name: str, *, notebook: str, title: str, alt_text: str)
         figure.savefig(part, format=suffix[1:], dpi=300, metadata=metadata)
         os.replace(part, folder / f"{name}{suffix}")
     _index_figure(folder / "index.csv", name, notebook, title, alt_text)
+    plt.close(figure)
+    return Picture(figure, name, alt_text)
 
 
 def _index_figure(index: Path, name: str, notebook: str, title: str, alt_text: str) -> None:

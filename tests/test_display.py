@@ -1,0 +1,39 @@
+"""A figure is shown once, with the words of its alt text."""
+
+import base64
+
+import pytest
+from matplotlib import pyplot as plt
+
+from peersupport import sheets
+
+
+@pytest.fixture
+def picture(tmp_path, monkeypatch):
+    (tmp_path / "parameters.yml").touch()
+    monkeypatch.chdir(tmp_path)
+    figure, axes = plt.subplots(figsize=(2, 1), dpi=50)
+    axes.plot([1, 2])
+    words = 'A line that rises, "quoted" & <marked>'
+    return sheets.write_figure(figure, "01_line", notebook="01", title="Line", alt_text=words)
+
+
+def test_the_picture_carries_its_alt_text_and_the_name_of_its_file(picture):
+    content, about = picture._repr_mimebundle_()
+    assert base64.b64decode(content["image/png"]).startswith(b"\x89PNG")
+    words = 'A line that rises, "quoted" & <marked>'
+    assert about == {"image/png": {"alt": words, "figure": "01_line"}}
+    assert repr(picture) == f"01_line: {words}"
+
+
+def test_the_figure_is_closed_so_that_it_is_not_shown_again(picture):
+    assert plt.get_fignums() == []
+
+
+def test_shown_twice_the_picture_is_the_same(picture):
+    assert picture._repr_mimebundle_() == picture._repr_mimebundle_()
+
+
+def test_the_files_are_written_whether_or_not_it_is_shown(picture, tmp_path):
+    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert names == {"01_line.svg", "01_line.png", "index.csv"}
