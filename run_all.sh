@@ -18,6 +18,8 @@ Usage: ./run_all.sh [option]
                outputs against a fresh run of every notebook; changes nothing
   --check-all  the same, and the long sweeps, which renew docs/sweeps/
   --lab        open JupyterLab in the environment of the notebooks
+  --explore    open the explorer as a page on this machine, until Ctrl+C
+  --report     make report/, a site of the stored results that opens from disk
   --help       this text
 
 Needs Python 3.11 with pip, or uv, or an active conda environment made from
@@ -168,6 +170,8 @@ while (($#)); do
         --check) task=(-m peersupport.chain check) ;;
         --check-all) task=(-m peersupport.chain check --all) ;;
         --lab) task=(-m jupyterlab) ;;
+        --report) task=(-m peersupport.report) ;;
+        --explore) task=(-m peersupport.explorer_page) ;;
         --help | -h)
             help
             exit

@@ -98,7 +98,7 @@ def forest(
             y += 1
     canvas.rule(y - 0.4)
     canvas.axes.axvline(fit.effect, color=BLUE, linewidth=0.5, linestyle=(0, (2, 2)), zorder=0)
-    canvas.diamond(y + 0.3, fit, f"Pooled, {fit.k} trials", "100%", face=BLUE)
+    canvas.diamond(y + 0.3, fit, f"Pooled, {fit.trials} trials", "100%", face=BLUE)
     canvas.prediction(y + 1.3, fit)
     canvas.axis_and_arrows(fit.family)
     canvas.footer(model_line, heterogeneity_line(fit), *(RISK_LEGEND if risk is not None else ()))
@@ -337,12 +337,20 @@ class _Canvas:
 
 
 def heterogeneity_line(fit: Fit) -> str:
-    """tau2 and I2 with their Q-profile intervals, Q with df and p, on one line."""
-    return (
-        f"Heterogeneity: τ² = {fit.tau2:.3f} [{fit.tau2_ci_low:.3f}, {fit.tau2_ci_high:.3f}], "
-        f"I² = {fit.i2:.0f}% [{fit.i2_ci_low:.0f}, {fit.i2_ci_high:.0f}], "
-        f"Q = {fit.q:.1f}, df = {fit.k - 1}, {p_text(fit.q_p)}"
-    )
+    """tau2 and I2 with their Q-profile intervals, Q with df and p; what the model lacks is left out."""
+    tau2 = _bracketed(fit.tau2_ci_low, fit.tau2_ci_high, 3)
+    i2 = _bracketed(fit.i2_ci_low, fit.i2_ci_high, 0)
+    parts = {
+        f"τ² = {fit.tau2:.3f}{tau2}": fit.tau2,
+        f"I² = {fit.i2:.0f}%{i2}": fit.i2,
+        f"Q = {fit.q:.1f}, df = {fit.k - 1}, {p_text(fit.q_p)}": fit.q,
+    }
+    given = [words for words, value in parts.items() if not np.isnan(value)]
+    return f"Heterogeneity: {', '.join(given) or 'not part of this model'}"
+
+
+def _bracketed(low: float, high: float, digits: int) -> str:
+    return "" if np.isnan(low) else f" [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def _blocks(fit, order, groups):
