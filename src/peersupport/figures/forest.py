@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import blended_transform_factory
@@ -234,10 +235,11 @@ class _Canvas:
                 continue  # not a domain of the tool by which this study was judged
             judgement = judgement or "no_information"
             x = DOTS + DOT * (place + 0.5)
-            self.axes.plot(
+            dot = Line2D(
                 [x / MM_PER_INCH],
                 [y],
-                "o",
+                linestyle="none",
+                marker="o",
                 markersize=7,
                 color=JUDGEMENT[judgement],
                 markeredgecolor=BLACK,
@@ -245,6 +247,7 @@ class _Canvas:
                 transform=self._mm,
                 clip_on=False,
             )
+            self.axes.add_artist(dot)  # plot() would ask each of them for new limits of the axes
             self.text(x, y, JUDGEMENT_SYMBOL[judgement], ha="center", fontsize=6)
 
     def whisker(self, y, low, high, **style):
