@@ -244,7 +244,8 @@ Markdown(
 for outcome, label in mod.OUTCOMES.items():
     panels = []
     for row in fitted[fitted["outcome"].eq(outcome)].itertuples():
-        text = f"slope {interval(row.estimate, row.ci_low, row.ci_high, 'smd')}\nk = {row.k}, permutation {p_text(row.p_permutation)}"
+        unit = mod.TERMS[row.term].rpartition(", ")[2]
+        text = f"change in g {interval(row.estimate, row.ci_low, row.ci_high, 'smd')}\n{unit}\nk = {row.k}, permutation {p_text(row.p_permutation)}"
         line = mod.regression_line(trials[outcome], row.term)
         panels.append({"term": row.term, "trials": trials[outcome], "line": line, "text": text})
     figure = draw.bubbles(panels, f"{label}: effect against each moderator")

@@ -123,8 +123,8 @@ def p_value_functions(axes, fit: Fit):
         axes.plot(at, curve, color=VERMILION, linewidth=1.1, linestyle=(0, (4, 2)))
     axes.axhline(0.05, color=BLACK, linewidth=0.5, linestyle=":")
     axes.axvline(0, color=GREY, linewidth=0.5)
-    axes.text(high, 0.06, "0.05", ha="right", va="bottom", fontsize=6.5)
     axes.set_ylim(0, 1)
+    axes.set_yticks([0.05, 0.25, 0.5, 0.75, 1])
     axes.set_ylabel("p-value")
     label_effect_axis(axes, fit.family, (low, high))
     _title(axes, "p-value functions: average thick, new setting dashed", 10)
@@ -143,9 +143,11 @@ def models(axes, fits: dict[str, Fit], labels: dict[str, str], main: str):
         if np.isnan(fit.effect):
             words = fit.note.removeprefix("not estimated: ")
             words = words if len(words) <= 44 else "too few trials left"
-            axes.text(
-                limits[0], place, words, fontsize=6.5, va="center", style="italic", color="#595959"
-            )
+            axes.annotate(
+                words, (limits[0], place), xytext=(4, 0), textcoords="offset points", fontsize=6.5,
+                va="center", style="italic", color="#595959",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+            )  # fmt: skip
             continue
         colour = BLUE if fit.model == main else BLACK
         draw_interval(axes, place, fit.ci_low, fit.ci_high, limits, color=colour)

@@ -113,16 +113,15 @@ def bubbles(panels: list[dict], title: str):
     """Small multiples of effect against a moderator; the area of a bubble grows with the trial's precision.
 
     panels: dicts with `term`, `trials` (the term's column, effect, variance), `line` (moderators.regression_line) and
-    `text` (what the regression says). Three columns, PAGE wide.
+    `text` (what the regression says). A band that goes on beyond the panel ends in a triangle. Three columns, PAGE wide.
     """
     rows = -(-len(panels) // 3)
-    figure, grid = new_figure(PAGE, 10 + 52 * rows, rows, 3, sharey=True, squeeze=False)
+    figure, grid = new_figure(PAGE, 10 + 55 * rows, rows, 3, sharey=True, squeeze=False)
     figure.suptitle(title, x=0.01, ha="left", fontsize=9, weight="bold")
-    effects = pd.concat([panel["trials"]["effect"] for panel in panels])
-    low, high = min(effects.min(), -0.2) - 0.15, max(effects.max(), 0.2) + 0.15
+    limits = _heights(panels)
     for axes, panel in zip(grid.flat, panels, strict=False):
-        _bubble(axes, panel)
-        axes.set_ylim(low, high)
+        _bubble(axes, panel, limits)
+        axes.set_ylim(limits)
     for axes in grid.flat[len(panels) :]:
         axes.axis("off")
     for axes in grid[:, 0]:
@@ -130,13 +129,27 @@ def bubbles(panels: list[dict], title: str):
     return figure
 
 
-def _bubble(axes, panel: dict) -> None:
+def _heights(panels: list[dict]) -> tuple[float, float]:
+    """All effects, and the bands as far as half the span of the effects beyond them."""
+    effects = pd.concat([panel["trials"]["effect"] for panel in panels])
+    bands = pd.concat([panel["line"] for panel in panels])
+    low, high = min(effects.min(), -0.2) - 0.15, max(effects.max(), 0.2) + 0.15
+    beyond = (high - low) / 2
+    lowest, highest = bands["ci_low"].min() - 0.05, bands["ci_high"].max() + 0.05
+    return max(min(low, lowest), low - beyond), min(max(high, highest), high + beyond)
+
+
+def _bubble(axes, panel: dict, limits: tuple[float, float]) -> None:
     term, line = panel["term"], panel["line"]
     factor, label = AXES[term]
     trials = panel["trials"].dropna(subset=[term])
     weight = 1 / trials["variance"]
     axes.axhline(0, color=GREY, linewidth=0.6, zorder=0)
     axes.fill_between(line["x"] * factor, line["ci_low"], line["ci_high"], color=PALE, linewidth=0, zorder=0)  # fmt: skip
+    for edge, cut, mark in ((limits[0], line["ci_low"] < limits[0], "v"), (limits[1], line["ci_high"] > limits[1], "^")):  # fmt: skip
+        if cut.any():  # the band goes on
+            middle = line.loc[cut, "x"].mean() * factor
+            axes.plot([middle], [edge], mark, color=GREY, markersize=5, clip_on=False, zorder=4)
     axes.plot(line["x"] * factor, line["effect"], color=BLACK, linewidth=1.2, zorder=3)
     axes.scatter(
         trials[term] * factor, trials["effect"], s=4 + 70 * weight / weight.max(),
