@@ -1,0 +1,270 @@
+"""The site as a reader meets it, made from the stored tables and notebooks with hostile text put among them."""
+
+import contextlib
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+import pandas as pd
+import pytest
+
+from peersupport import report
+
+ROOT = Path(__file__).parents[1]
+HOSTILE = (
+    "<script>document.title = 'obeyed'</script><img src=x onerror=\"document.title = 'obeyed'\">"
+)
+MARKDOWN = "[x](javascript:obeyed()) {{ name }} ```{raw} html {ref}`x` | a"
+KINDS = [
+    "index.html",
+    "claims.html",
+    "studies/index.html",
+    "studies/pfeiffer-2020.html",
+    "notebooks/05_thematic_frequency.html",
+    "search.html?q=Pfeiffer",
+]
+OTHERS = ["prisma.html", "notebooks/index.html", *(f"notebooks/{n}.html" for n in (
+    "01_clean_extraction", "02_descriptive_tables", "03_outcome_meta_analysis", "04_moderators", "06_robustness",
+    "07_synthesis",
+))]  # fmt: skip
+
+
+def with_hostile_text(root):
+    """A copy of what the report reads, with one more study and a few changed cells."""
+    for folder in ("data/raw", "data/reference", "docs", "figures"):
+        (root / folder).parent.mkdir(parents=True, exist_ok=True)
+        (root / folder).symlink_to(ROOT / folder)
+    for folder in ("data/processed", "notebooks"):
+        shutil.copytree(ROOT / folder, root / folder)
+    shutil.copy(ROOT / "parameters.yml", root)
+    name, bad = f"Zzhostile 2020 {HOSTILE}", f"{HOSTILE} {MARKDOWN}"
+    add(
+        root,
+        "studies",
+        study=name,
+        title=bad,
+        note=bad,
+        source_url="javascript:obeyed()",
+        trial="z",
+    )
+    add(root, "outcomes", study=name, instrument=bad, source_url="javascript:obeyed()")
+    add(root, "themes", study=name, paraphrase=bad)
+    path = root / "data/processed/tables/claims.csv"
+    pd.read_csv(path).assign(reason=bad, claim=bad).to_csv(path, index=False)
+    path = root / "notebooks/07_synthesis.ipynb"
+    notebook = nbformat.read(path, 4)
+    outputs = [
+        output for c in notebook.cells for output in c.get("outputs", []) if "data" in output
+    ]
+    sentence = next(output for output in outputs if "text/markdown" in output.data)
+    sentence.data["text/markdown"] = f"{bad}\n\n{HOSTILE}"
+    picture = next(output for output in outputs if "image/png" in output.data)
+    picture.metadata["image/png"] = {"alt": "any", "figure": "07_claims"}
+    nbformat.write(notebook, path)
+    return root
+
+
+def add(root, name, **cells):
+    path = root / f"data/processed/{name}.csv"
+    table = pd.read_csv(path, keep_default_na=False, dtype=str)
+    pd.concat([table, table[:1].assign(**cells)]).to_csv(path, index=False)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    root = with_hostile_text(tmp_path_factory.mktemp("report"))
+    with contextlib.chdir(root):
+        made, warnings = report.build(root, root / "scratch")
+    assert not warnings
+    return made
+
+
+def address(site, page):
+    path, _, query = page.partition("?")
+    return (site / path).as_uri() + (f"?{query}" if query else "")
+
+
+class References(HTMLParser):
+    """What a page loads, where it leads, what it holds to be led to, and scripts that a sheet might have written."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.loaded, self.links, self.ids, self.events = [], [], set(), []
+        self.feed(path.read_text("utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.ids.add(found.get("id"))
+        self.events += [name for name in found if name.startswith("on")]
+        if tag == "a" and found.get("href"):
+            self.links.append(found["href"])
+        else:
+            self.loaded += [found[name] for name in ("href", "src") if found.get(name)]
+
+
+@pytest.fixture(scope="module")
+def parsed(site):
+    return {path: References(path) for path in site.rglob("*.html") if "_static" not in path.parts}
+
+
+def target(page, link):
+    parts = urlsplit(link)
+    return (page.parent / unquote(parts.path)).resolve() if parts.path else page, parts.fragment
+
+
+def test_every_page_leads_only_to_what_is_there(parsed):
+    lost = [
+        f"{page.name}: {link}"
+        for page, found in parsed.items()
+        for link in found.links
+        if not urlsplit(link).scheme
+        for path, fragment in [target(page, link)]
+        if not path.is_file() or (fragment and fragment not in parsed[path].ids)
+    ]
+    assert not lost
+
+
+def test_every_page_loads_only_what_the_site_holds(parsed):
+    assert not [
+        f"{page.name}: {link}"
+        for page, found in parsed.items()
+        for link in found.loaded
+        if urlsplit(link).scheme or not target(page, link)[0].is_file()
+    ]
+
+
+def test_no_page_has_a_link_or_an_attribute_that_runs(parsed):
+    assert {urlsplit(link).scheme for found in parsed.values() for link in found.links} <= {
+        "", "http", "https",
+    }  # fmt: skip
+    assert not [page.name for page, found in parsed.items() if found.events]
+
+
+def test_the_site_is_small_and_has_a_page_for_each_study(site):
+    files = [path for path in site.rglob("*") if path.is_file()]
+    studies = pd.read_csv(ROOT / "data/processed/studies.csv")
+    assert sum(path.stat().st_size for path in files) < 25e6
+    assert (
+        len(list((site / "studies").glob("*.html"))) == len(studies) + 2
+    )  # the index, the hostile one
+
+
+@pytest.mark.parametrize("page", KINDS)
+def test_a_page_is_sound_for_eyes_ears_and_hands(site, visit, page):
+    for width in (1280, 390):
+        shown = visit(address(site, page), width)
+        assert shown.page.locator("h1").count() == 1
+        assert shown.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert not shown.axe()
+        assert not shown.problems
+
+
+@pytest.mark.parametrize("page", OTHERS)
+def test_every_other_page_opens_without_a_problem(site, visit, page):
+    shown = visit(address(site, page), 390)
+    assert shown.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert not shown.problems
+
+
+def test_a_published_table_is_sound_too(site, visit):
+    assert not visit(site / "notebooks/02_descriptive_tables.html").axe()
+
+
+def test_a_script_in_a_sheet_is_shown_and_does_not_run(site, visit):
+    study = next((site / "studies").glob("zzhostile*"))
+    for path in (
+        study,
+        site / "claims.html",
+        site / "index.html",
+        site / "notebooks/07_synthesis.html",
+    ):
+        shown = visit(path)
+        assert "<script>document.title" in shown.page.locator("article").inner_text()
+        assert "obeyed" not in shown.page.title().replace(HOSTILE, "")
+        assert not shown.page.locator("article script, article [onerror]").count()
+        assert not shown.problems
+    assert MARKDOWN in visit(study).page.locator("article").inner_text()
+
+
+def test_a_search_finds_a_study(site, visit):
+    shown = visit(site / "notebooks/index.html")
+    shown.page.locator(".search-button-field:visible").first.click()
+    shown.page.keyboard.type("Pfeiffer veterans")
+    shown.page.keyboard.press("Enter")
+    shown.page.get_by_role("link", name="Pfeiffer 2020").first.click()
+    assert shown.page.locator("h1").inner_text().startswith("Pfeiffer 2020")
+    assert not shown.problems
+
+
+def column(page, number):
+    return page.locator(f"table.data tbody tr > :nth-child({number})").all_inner_texts()
+
+
+def test_a_table_sorts_and_filters(site, visit):
+    page = visit(site / "studies/index.html").page
+    stored = column(page, 2)
+    page.get_by_role("columnheader", name="Year").click()
+    assert column(page, 2) == sorted(stored) != stored
+    page.get_by_label("Filter").fill("perinatal digital")
+    kept = page.locator("table.data tbody tr").all_inner_texts()
+    assert 0 < len(kept) < len(stored)
+    assert all("Perinatal" in row for row in kept)
+    page.get_by_label("Filter").fill("no study says this")
+    assert page.get_by_text("No row holds these words.").is_visible()
+
+
+def test_effects_sort_by_their_number_and_not_by_its_letters(site, visit):
+    page = visit(site / "index.html").page
+    table = page.locator("table.data").first
+    table.get_by_role("columnheader", name="95% interval").click()
+    lows = [
+        float(re.match(r"[−\d.]+", text)[0].replace("−", "-"))
+        for row in table.locator("tbody tr").all()
+        if row.locator("td").nth(2).inner_text().startswith("g")
+        for text in [row.locator("td").nth(3).inner_text()]
+    ]
+    assert lows == sorted(lows) and lows[0] < 0 < lows[-1]
+
+
+def test_a_figure_enlarges_with_its_alt_text(site, visit):
+    stored = pd.read_csv(ROOT / "figures/index.csv").set_index("file")["alt_text"]
+    shown = visit(site / "index.html")
+    shown.page.locator("a.enlarge").first.click()
+    large = shown.page.get_by_role("dialog").get_by_role("img")
+    assert large.get_attribute("alt") == stored["03_summary_forest.svg"]
+    assert large.evaluate("image => image.decode().then(() => image.naturalWidth)") > 1500
+    assert not shown.axe()
+    shown.page.keyboard.press("Escape")
+    assert not shown.page.get_by_role("dialog").count()
+    assert not shown.problems
+
+
+def test_a_notebook_shows_its_figures_and_reaches_all_of_them(site, visit):
+    index = pd.read_csv(ROOT / "figures/index.csv")
+    page = visit(site / "notebooks/07_synthesis.html").page
+    assert (
+        page.locator('.cell_output img[src$="/07_claims.png"]').get_attribute("alt")
+        == (index.set_index("file")["alt_text"]["07_claims.svg"])
+    )
+    assert page.locator(".gallery img").count() == index["notebook"].eq("07_synthesis").sum()
+    assert not page.locator("img[alt='']").count()
+    code = page.locator("details .highlight").first
+    assert not code.is_visible()
+    page.locator("summary").first.click()
+    assert code.is_visible()
+
+
+def test_paper_has_whole_tables_and_nothing_to_click(site, visit):
+    page = visit(site / "studies/index.html").page
+    page.emulate_media(media="print")
+    assert (
+        not page.get_by_label("Filter").is_visible()
+        and not page.locator("header").first.is_visible()
+    )
+    box = page.locator(".dt-layout-table").first
+    assert box.evaluate(
+        "e => e.scrollHeight <= e.clientHeight && e.scrollWidth <= e.clientWidth + 1"
+    )
