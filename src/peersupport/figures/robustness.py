@@ -53,6 +53,10 @@ SCALE = {
     "log_rr": "Pooled effect (log risk ratio); positive favours peer support",
 }
 GOSH_SCALE = "Pooled effect of the subset (Hedges g; risk ratios on the log scale)"
+CURVE_SCALE = (
+    "Specifications, ordered by effect (%); the darker a strip, the more of them hold the level;\n"
+    "the furthest 1% of interval ends are beyond the frame"
+)
 INK = LinearSegmentedColormap.from_list("ink", ["#FFFFFF", "#9FB8CC", "#22435E"])
 ABOVE, HOLDS = "#5AA3CF", "#C9C9C9"
 FLAT = {"rasterized": True}
@@ -67,10 +71,10 @@ def specification_curve(
     main: the main analysis's effect.
     """
     strips = 2.9 * (len(panel) + 0.45 * levels["choice"].nunique())
-    height = 8 + 50 + 9 + strips + 10
+    height = 8 + 50 + 9 + strips + 13
     figure, (top, below) = new_figure(PAGE, height, 2, 1, sharex=True, layout="none")
-    top.set_position([60 / PAGE, (19 + strips) / height, 106 / PAGE, 50 / height])
-    below.set_position([60 / PAGE, 10 / height, 106 / PAGE, strips / height])
+    top.set_position([60 / PAGE, (22 + strips) / height, 106 / PAGE, 50 / height])
+    below.set_position([60 / PAGE, 13 / height, 106 / PAGE, strips / height])
     _curve(top, table, main, family)
     _choices(below, panel, levels)
     return figure
@@ -125,7 +129,7 @@ def _choices(axes, panel, levels):
     ticks = [f"{name} ◆" if first else name for name, first in zip(shown, firsts, strict=True)]
     axes.text(101, -0.35, "interval\nabove 0", va="bottom")
     axes.text(-1, -0.35, "◆ in the main analysis", va="bottom", ha="right")
-    axes.set(xlim=(0, 100), ylim=(height, 0), xlabel="Specifications, ordered by effect (%)")
+    axes.set(xlim=(0, 100), ylim=(height, 0), xlabel=CURVE_SCALE)
     axes.set_yticks(places, ticks)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -173,7 +177,7 @@ def subset_clouds(clouds: list[tuple[str, Cloud]], columns: int = 3):
             [], [], color=BLUE, lw=1.3, label="subsets with the named trial (line: half of them)"
         ),
         Line2D([], [], color=VERMILION, lw=1.3, ls=(0, (3, 1.5)), label="subsets without it"),
-        Line2D([], [], color=GREY, lw=5, label="all subsets"),
+        Line2D([], [], color=GREY, lw=5, label="all subsets but the outermost"),
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=3)
     return figure

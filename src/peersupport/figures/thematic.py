@@ -270,7 +270,7 @@ def rank_dots(ax, table: pd.DataFrame, labels: Mapping[str, str], claimed: Seque
 
 
 def _rank_cells(ax, last: int, y: float, *texts: str) -> None:
-    for x, text in zip((last + 1.2, last + 2.3), texts, strict=True):
+    for x, text in zip((last + 1.2, last + 2.7), texts, strict=True):
         ax.text(x, y, text, ha="center", va="center", fontsize=6.5)
 
 
