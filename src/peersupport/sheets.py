@@ -1,17 +1,21 @@
 """The one module that opens files: raw sheets in, tidy tables and figures out."""
 
 import os
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
 import yaml
 from matplotlib import pyplot as plt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 
 from peersupport import intake
 from peersupport.display import Picture
 
 MARKER = "parameters.yml"
+DPI = 300
 
 
 def project_root() -> Path:
@@ -119,13 +123,32 @@ def write_figure(figure, name: str, *, notebook: str, title: str, alt_text: str)
     folder.mkdir(exist_ok=True)
     about = {"Title": title, "Description": alt_text}
     _inside(folder, name)
-    for suffix, metadata in ((".svg", about | {"Date": None}), (".png", about)):
+    for canvas, suffix, metadata in (
+        (FigureCanvasSVG, ".svg", about | {"Date": None}),
+        (FigureCanvasAgg, ".png", about),
+    ):
         part = folder / f".{name}{suffix}"
-        figure.savefig(part, format=suffix[1:], dpi=300, metadata=metadata)
+        with _laid_out(figure, canvas):
+            figure.savefig(part, format=suffix[1:], dpi=DPI, metadata=metadata)
         os.replace(part, folder / f"{name}{suffix}")
     _index_figure(folder / "index.csv", name, notebook, title, alt_text)
     plt.close(figure)
     return Picture(figure, name, alt_text)
+
+
+@contextmanager
+def _laid_out(figure, canvas):
+    """The figure laid out for that canvas, its layout engine away: with one, savefig draws everything twice."""
+    screen, dpi, engine = figure.canvas, figure.dpi, figure.get_layout_engine()
+    canvas(figure)
+    figure.dpi = DPI
+    if engine:
+        engine.execute(figure)
+    with plt.rc_context({"figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)
+        yield
+        figure.set_layout_engine(engine or "none")
+    figure.canvas, figure.dpi = screen, dpi
 
 
 def _index_figure(index: Path, name: str, notebook: str, title: str, alt_text: str) -> None:
