@@ -273,15 +273,15 @@ def influence_of_choices(effect: np.ndarray, axes: dict[str, list]) -> pd.DataFr
     (Sobol's total index; interactions count for each choice in them, so the shares do not add to 1).
     `typical_move`: the mean distance from the lowest to the highest effect in those groups.
     """
-    total = np.nanvar(effect) * np.count_nonzero(~np.isnan(effect))
+    total, mean = np.nanvar(effect) * np.count_nonzero(~np.isnan(effect)), np.nanmean(effect)
     rows = []
     for axis, (name, levels) in enumerate(axes.items()):
         lines = np.moveaxis(effect, axis, -1).reshape(-1, len(levels))
         there = ~np.isnan(lines)
-        number = there.sum(axis=0)
+        number = np.ones(len(lines)) @ there  # faster than a sum along a short axis
         means = np.where(there, lines, 0).sum(axis=0) / np.maximum(number, 1)
-        alone = (number * (means - np.nanmean(effect)) ** 2).sum()
-        lines = lines[there.sum(axis=1) > 1]
+        alone = (number * (means - mean) ** 2).sum()
+        lines = lines[there @ np.ones(len(levels)) > 1]
         within, move = _within(lines) if len(lines) else (0.0, 0.0)
         rows.append((name, alone / total, within / total, move))
     return pd.DataFrame(rows, columns=["choice", "share_alone", "share_total", "typical_move"])
@@ -296,14 +296,15 @@ def _within(lines):
 
 def levels_table(grid: dict[str, np.ndarray], axes: dict[str, list]) -> pd.DataFrame:
     """For each level of each choice: `choice, level, estimable, median, share_ci_above_0`."""
-    rows = []
+    rows, places = [], np.flatnonzero(~np.isnan(grid["ci_low"]))
+    effect, above = grid["effect"].ravel()[places], grid["ci_low"].ravel()[places] > 0
+    index = np.unravel_index(places, grid["effect"].shape)
     for axis, (name, levels) in enumerate(axes.items()):
         for i, level in enumerate(levels):
-            effect, low = (np.take(grid[x], i, axis=axis) for x in ("effect", "ci_low"))
-            there = ~np.isnan(low)
-            share = np.mean(low[there] > 0) if there.any() else np.nan
-            middle = np.median(effect[there]) if there.any() else np.nan
-            rows.append((name, str(level), int(there.sum()), middle, share))
+            here = index[axis] == i
+            share = np.mean(above[here]) if here.any() else np.nan
+            middle = np.median(effect[here]) if here.any() else np.nan
+            rows.append((name, str(level), int(here.sum()), middle, share))
     return pd.DataFrame(
         rows, columns=["choice", "level", "estimable", "median", "share_ci_above_0"]
     )
