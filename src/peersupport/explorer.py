@@ -165,20 +165,27 @@ def _kept(levels: dict[str, str], codes: frozenset | None) -> str:
     return " or ".join(label for code, label in levels.items() if code in codes) or "none"
 
 
+def restrictions(evidence: Evidence, choices: Choices) -> str:
+    """Which trials were let in, for the end of a sentence."""
+    words = described(evidence, choices)
+    names = [heading for heading, _ in GROUPS.values()] + ["Years"]
+    said = [f"{name}: {words[name]}" for name in names if words[name] != "all"]
+    return f"restricted to {'; '.join(said)}" if said else "no restriction"
+
+
 def caption(evidence: Evidence, choices: Choices) -> str:
-    """The choices on one line: outcome and model, then the restrictions, if there are any."""
+    """The choices on one line, as they stand beneath a picture."""
     words = described(evidence, choices)
     always = ("Outcome", "Model", "Correlation within a trial (ρ)")
-    said = [f"{name}: {value}" for name, value in words.items() if name in always or value != "all"]
-    unrestricted = len(said) == len(always)
-    return "; ".join(said) + ("; no restriction." if unrestricted else ".")
+    said = "; ".join(f"{name}: {words[name]}" for name in always)
+    return f"{said}; {restrictions(evidence, choices)}."
 
 
 def answer(evidence: Evidence, choices: Choices, fit: Fit) -> str:
     return (
         f"{outcome_label(evidence, choices.outcome)}: pooled {wording.effect_text(fit)}, "
         f"{wording.prediction_text(fit)}; {_count(fit.trials, 'trial')} with {fit.n:,.0f} people. "
-        f"Model: {battery.MODELS[choices.model].label}."
+        f"Model: {battery.MODELS[choices.model].label}; {restrictions(evidence, choices)}."
     )
 
 

@@ -78,8 +78,6 @@ def serve(root, port):
             "--template=explore",
             f"--Voila.ip={HOST}",
             "--VoilaConfiguration.extension_denylist=jupyterlab-jupytext",
-            "--preheat_kernel=True",
-            "--pool_size=1",
             "--Voila.log_level=ERROR",
         ]
     )

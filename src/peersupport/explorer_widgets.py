@@ -101,13 +101,13 @@ class Explorer:
     def redraw(self, _=None):
         choices = self.choices()
         self.shown = view = self.view_of(choices)
-        self.answer.value = f"<p>{escape(view.sentence)}</p>"
         drawn = bool(view.pictures)
         self.result.value = _summary(view, choices) if drawn else ""
         self.funnel.value = _picture("funnel", view) if drawn else ""
         self.forest.value = _picture("forest", view) if drawn else ""
         self.table.value = _trials(view) if drawn else ""
         self._offer_studies(sorted(set(view.fit.effects["study"])) if drawn else [])
+        self.answer.value = f"<p>{escape(view.sentence)}</p>"  # last: what it says is there by then
 
     def show_trail(self, _=None):
         study = self.study.value
