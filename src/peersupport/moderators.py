@@ -90,7 +90,7 @@ def study_facts(studies: pd.DataFrame, risk: pd.DataFrame, income: pd.DataFrame)
     overall = risk[risk["domain"].eq("overall")].set_index("study")["judgement"]
     modality = facts["modality"].where(facts["modality"].ne("nr"))
     judged = pd.Series(facts.index.map(overall), facts.index, dtype=object)
-    table = facts[["population", "structure", "condition_arm2", "setting", "helper_experience"]]
+    table = facts[[name for name in GROUPINGS if name in facts]]
     table = table.assign(
         design=facts["design"],
         modality=modality,
@@ -100,7 +100,6 @@ def study_facts(studies: pd.DataFrame, risk: pd.DataFrame, income: pd.DataFrame)
         decade=facts["year"].map(lambda year: f"{year // 10 * 10:.0f}s", na_action="ignore"),
     )
     for item in FIDELITY_ITEMS:
-        table[item] = facts[item]
         table[f"{item}{ABSENT}"] = np.where(facts[item].eq("yes"), "yes", "no_or_nr")
     table["fidelity_index"] = fidelity_index(studies, nr_is="missing")
     table[f"fidelity_index{ABSENT}"] = fidelity_index(studies, nr_is="absent")
