@@ -106,7 +106,7 @@ def published_forest(table: pd.DataFrame, labels: dict[str, str]):
     """
     blocks = [(name, rows) for name, rows in table.groupby("outcome_domain", sort=False)]
     lines = sum(len(rows) + 1.5 for _, rows in blocks)
-    line, top, bottom = 3.1, 13.0, 16.0
+    line, top, bottom = 3.1, 13.0, 17.5
     height = top + line * lines + bottom
     figure, _ = new_figure(PAGE, height)
     figure.clear()
@@ -149,8 +149,8 @@ def published_forest(table: pd.DataFrame, labels: dict[str, str]):
                 face = "white" if "one_trial" in row.marks else color
                 axes.plot([row.effect], [y], "s" if ours else "o", color=color, markerfacecolor=face, markersize=4.5 if ours else 3.5)  # fmt: skip
         y += 1.5
-    words(2, lines + 3.2, "Blue square: this review. Hollow: one trial. Grey: subgroup of a review. \N{EN DASH}: not stated. The reviews share primary studies with", )  # fmt: skip
-    words(2, lines + 4.1, "each other and with this one, to an unknown extent: they do not confirm one another independently.")  # fmt: skip
+    words(2, lines + 3.6, "Blue square: this review. Hollow: one trial. Grey: subgroup of a review. \N{EN DASH}: not stated. The reviews share primary studies with", )  # fmt: skip
+    words(2, lines + 4.5, "each other and with this one, to an unknown extent: they do not confirm one another independently.")  # fmt: skip
     return figure
 
 
