@@ -150,19 +150,19 @@ def slugs(names):
 
 
 def cell(value, tag="td"):
-    """A pair is what to sort by and what to show."""
+    """A pair is what to sort by and what to show; the space keeps words apart in the search."""
     order, value = value if isinstance(value, tuple) else (None, value)
     attributes = {"th": Markup(' scope="row"'), "td": Markup("")}[tag]
     if order is not None:
         attributes += Markup(' data-order="{}"').format(said(order))
     shown_value = value if isinstance(value, Markup) else said(value)
-    return Markup("<{}{}>{}</{}>").format(tag, attributes, shown_value, tag)
+    return Markup("<{}{}>{}</{}> ").format(tag, attributes, shown_value, tag)
 
 
 def table(rows, caption):
     """rows: one dict of column to cell for each row. A keyboard can scroll it; report.js lets it be sorted and filtered."""
     columns = list(rows[0])
-    head = Markup("").join(Markup('<th scope="col">{}</th>').format(name) for name in columns)
+    head = Markup("").join(Markup('<th scope="col">{}</th> ').format(name) for name in columns)
     body = Markup("\n").join(
         Markup("<tr>{}{}</tr>").format(
             cell(row[columns[0]], "th"), Markup("").join(cell(row[name]) for name in columns[1:])
@@ -189,7 +189,7 @@ def said_of(value):
 def pairs(rows, caption):
     """Two columns, name and value, for one thing alone."""
     body = Markup("\n").join(
-        Markup('<tr><th scope="row">{}</th><td>{}</td></tr>').format(name, said_of(value))
+        Markup('<tr><th scope="row">{}</th> <td>{}</td></tr>').format(name, said_of(value))
         for name, value in rows.items()
     )
     return Markup(
@@ -805,8 +805,8 @@ def build(root, scratch):
     )
     if made.returncode:
         raise chain.Problem(f"The report was not made; Sphinx says:\n{made.stderr.strip()}")
-    for left in (".buildinfo", "objects.inv"):
-        (site / left).unlink(missing_ok=True)
+    for left in [site / ".buildinfo", site / "objects.inv", *site.rglob("*.map")]:
+        left.unlink(missing_ok=True)
     return site, made.stderr
 
 

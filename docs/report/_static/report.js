@@ -1,6 +1,7 @@
 // Tables that sort and filter (DataTables), figures that enlarge, and scrolling parts that a keyboard reaches.
 
 const FILTERED_FROM = 8;
+const LONG_TEXT = 40;
 
 function isPlain(table) {
   const [head] = table.tHead?.rows.length === 1 ? table.tHead.rows : [];
@@ -71,7 +72,11 @@ function enlarge(event) {
 }
 
 document.addEventListener("DOMContentLoaded", () => {
-  document.querySelectorAll("table.data, .cell_output table").forEach((table) => isPlain(table) && enliven(table));
+  const tables = document.querySelectorAll("table.data, .cell_output table");
+  for (const table of tables) {
+    for (const cell of table.querySelectorAll("td")) cell.classList.toggle("long", cell.textContent.length > LONG_TEXT);
+    if (isPlain(table)) enliven(table);
+  }
   document.querySelectorAll("a.enlarge").forEach((link) => link.addEventListener("click", enlarge));
   document.querySelectorAll(".cell_output div, .cell_input pre, .highlight pre").forEach((box) => {
     if (isScrolling(box) && !box.hasAttribute("tabindex")) makeRegion(box, nearestHeading(box));
