@@ -1,5 +1,9 @@
 """Three-level, CHE with CR2, the selection model against R; the quadrature against known answers."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from metafor_reference import agree, as_effects, reference
@@ -84,6 +88,21 @@ def test_selection_model_agrees_with_metafor(name):
     )
     if expected["se"] is not None:
         agree(ours.standard_error, expected["se"], 1e-4)
+
+
+THREADS = """
+import peersupport, threadpoolctl
+print({lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"})
+"""
+
+
+def test_linear_algebra_has_one_thread_whatever_the_environment_says():
+    """With two, the selection model's optimiser ends 1e-8 elsewhere."""
+    several = os.environ | dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "4")
+    found = subprocess.run(
+        [sys.executable, "-c", THREADS], env=several, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "{1}"
 
 
 def test_selection_model_refuses_one_sided_data():
