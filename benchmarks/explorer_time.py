@@ -44,7 +44,7 @@ OPTIONS = """(label) => {
 
 
 def served():
-    command = [sys.executable, "-m", "peersupport.explorer_page", "--port", "8950"]
+    command = ["bash", "run_all.sh", "--explore"]
     server = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )

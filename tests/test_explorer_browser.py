@@ -14,7 +14,7 @@ from peersupport import battery, explorer_page, sheets
 from peersupport.figures.forest import shown
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 30_000  # milliseconds, for a machine that has other work too
+PATIENCE = 60_000  # milliseconds, for a machine that has other work too
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ WEB = ("http", "https")
 STYLE = """
 .explorer { display: grid !important; grid-template-columns: 290px minmax(0, 1fr); gap: 8px 24px;
   overflow: visible; align-items: start; font-size: 14px; }
-.explorer .jupyter-widgets { overflow: visible; max-width: none; }
-.explorer .widget-html-content { line-height: 1.45; font-size: 14px; }
+.explorer-page, .explorer .jupyter-widgets { overflow: visible !important; max-width: none; }
+.explorer .widget-html-content { line-height: 1.45; font-size: 14px; min-width: 0; width: 100%; }
 .explorer h2 { font-size: 18px; margin: 12px 0 4px; }
 .explorer h3 { font-size: 14px; margin: 10px 0 2px; }
 .explorer .widget-dropdown, .explorer .widget-text { flex-direction: column; align-items: stretch;
@@ -29,7 +29,7 @@ STYLE = """
 .explorer .widget-checkbox { width: auto; height: 28px; margin: 0; }
 .explorer .widget-checkbox label { font-size: 14px; }
 .explorer :focus-visible { outline: 2px solid #0072B2; outline-offset: 2px; }
-.explorer-answer { position: sticky; top: 0; z-index: 2; background: #fff; color: #111;
+.explorer .explorer-answer { position: sticky !important; top: 0; z-index: 2; background: #fff; color: #111;
   border-left: 5px solid #0072B2; padding: 4px 12px !important; margin: 12px 0 4px !important; }
 .explorer-answer .widget-html-content { font-size: 16px !important; }
 .explorer-wide { overflow-x: auto; }
@@ -41,12 +41,16 @@ STYLE = """
 .explorer table { border-collapse: collapse; margin: 4px 0; font-size: 13px; }
 .explorer th, .explorer td { padding: 2px 10px 2px 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid #d9d9d9; }
-.explorer td { overflow-wrap: anywhere; }
+.explorer td a { overflow-wrap: anywhere; }
 .explorer .explorer-wide > table { min-width: 560px; }
 .explorer a { color: #00528a; text-decoration: underline; }
 .explorer-toggle { display: none !important; }
 @media (max-width: 800px) {
-  .explorer { grid-template-columns: minmax(0, 1fr); }
+  .explorer { display: block !important; }
+  .explorer .explorer-shown { display: contents; } /* the answer stays in sight of the choices, too */
+  .explorer .explorer-answer { bottom: 0; border-top: 1px solid #6b6b6b; }
+  .explorer-answer .widget-html-content { font-size: 14px !important; }
+  .explorer-answer p { margin: 4px 0; }
   .explorer .explorer-toggle { display: block !important; width: 100%; height: 36px; margin: 6px 0;
     color: #111; background: #e4e4e4; border: 1px solid #6b6b6b; }
   .explorer .explorer-restrictions:not(.explorer-open) { display: none; }
@@ -147,9 +151,12 @@ class Explorer:
         top = widgets.Box([self.result, self.funnel])
         top.add_class("explorer-top")
         right = widgets.VBox([self.answer, top, self.forest, *trail, self.table])
+        right.add_class("explorer-shown")
         page = widgets.Box([left, right])
         page.add_class("explorer")
-        return widgets.VBox([widgets.HTML(f"<style>{STYLE}</style>"), page])
+        whole = widgets.VBox([widgets.HTML(f"<style>{STYLE}</style>"), page])
+        whole.add_class("explorer-page")
+        return whole
 
 
 def _controls(evidence):
