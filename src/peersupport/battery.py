@@ -193,7 +193,8 @@ def _univariate(tau2: str, test: str):
 def _main(effects: pd.DataFrame, settings: Settings) -> Fit:
     """REML with Hartung-Knapp; the note says where the adjustment narrows the interval, which it can
     when effects are more alike than chance would have them (Jackson et al. 2017)."""
-    fit, plain = univariate(effects), univariate(effects, test="wald")
+    fit = univariate(effects)
+    plain = univariate(effects, fit.tau2, test="wald")
     narrower = fit.ci_high - fit.ci_low < plain.ci_high - plain.ci_low
     return replace(fit, note=NARROWER) if narrower else fit
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import pingouin as pg
 from pymare.effectsize import TwoSampleEffectSizeConverter
 from scipy.special import gammaln
 from scipy.stats import norm, t
@@ -46,6 +45,8 @@ def hedges_g(d, n1, n2):
 
 def d_from_t(t_value, n1, n2):
     """Cohen's d from an independent-samples t, d = t sqrt(1/n1 + 1/n2) (pingouin)."""
+    import pingouin as pg  # half a second to import, and only notebook 01 calls this
+
     pairs = zip(np.atleast_1d(t_value), np.atleast_1d(n1), np.atleast_1d(n2), strict=True)
     return np.array([pg.compute_effsize_from_t(float(x), nx=a, ny=b) for x, a, b in pairs])
 

@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 
 from peersupport.battery import RECOVERY_TYPES
 from peersupport.descriptives import FIDELITY_ITEMS, fidelity_index, wilson
-from peersupport.pooling import NAN, composites, inference, univariate
+from peersupport.pooling import NAN, Fit, composites, inference, univariate
 
 ALL_RECOVERY = "all_recovery"
 OUTCOMES = {
@@ -165,14 +165,15 @@ def subgroups(
     tested = [level for level, part in parts.items() if level not in UNTOLD and len(part) > 1]
     compared = pd.concat([parts[level] for level in tested]) if len(tested) > 1 else None
     common = {} if len(trials) < 3 else _common_tau2(trials, moderator, list(parts))
-    separate_test = {} if compared is None else _separate_test([parts[level] for level in tested])
+    fits = {level: _pooled(part) for level, part in parts.items()}
+    separate_test = {} if compared is None else _separate_test([fits[level] for level in tested])
     common_test = {} if compared is None else _common_test(compared, moderator, tested)
     rows = []
     for level, part in parts.items():
         about = {"family": "smd", "outcome": outcome, "moderator": moderator, "level": level}
         about |= {"k": len(part), "n": people(part)}
         about["warning"] = f"fewer than {few} trials" if len(part) < few else ""
-        rows.append(about | _alone(part) | separate_test | {"tau2_model": "separate"})
+        rows.append(about | _shown(fits[level]) | separate_test | {"tau2_model": "separate"})
         if level in common:
             rows.append(about | common[level] | common_test | {"tau2_model": "common"})
     table = pd.DataFrame(rows).reindex(columns=SUBGROUP_COLUMNS)
@@ -184,17 +185,19 @@ def people(trials: pd.DataFrame) -> float:
     return float(trials[["n_arm1", "n_arm2"]].sum().sum())
 
 
-def _alone(part: pd.DataFrame) -> dict:
-    if len(part) == 1:
-        row = part.iloc[0]
-        found = inference(row["effect"], np.sqrt(row["variance"]))
-        return {name: found[name] for name in ("effect", "ci_low", "ci_high")}
-    fit = univariate(part)
+def _pooled(part: pd.DataFrame) -> Fit:
+    if len(part) > 1:
+        return univariate(part)
+    row = part.iloc[0]
+    return Fit(effects=part, **inference(row["effect"], np.sqrt(row["variance"])))
+
+
+def _shown(fit: Fit) -> dict:
     return {name: getattr(fit, name) for name in ("effect", "ci_low", "ci_high", "tau2")}
 
 
-def _separate_test(parts: list[pd.DataFrame]) -> dict:
-    fits = [univariate(part, test="wald") for part in parts]
+def _separate_test(fits: list[Fit]) -> dict:
+    fits = [univariate(fit.effects, fit.tau2, test="wald") for fit in fits]
     mean = np.array([fit.effect for fit in fits])
     weight = 1 / np.array([fit.standard_error for fit in fits]) ** 2
     q = float((weight * (mean - (weight * mean).sum() / weight.sum()) ** 2).sum())
@@ -360,7 +363,7 @@ def pooled_by(trials: pd.DataFrame, groups: pd.Series, levels: Mapping[str, str]
         part = trials[groups.eq(level)]
         row = {"level": level, "label": label, "k": len(part), "n": people(part)}
         row["warning"] = f"fewer than {few} trials" if len(part) < few else ""
-        rows.append(row | (_alone(part) if len(part) else {}))
+        rows.append(row | (_shown(_pooled(part)) if len(part) else {}))
     columns = ["level", "label", "k", "n", "effect", "ci_low", "ci_high", "tau2", "warning"]
     return pd.DataFrame(rows).reindex(columns=columns)
 

@@ -111,19 +111,23 @@ def extreme(rows: pd.DataFrame, which: str) -> pd.DataFrame:
     return order.drop_duplicates("trial").sort_index()
 
 
-def univariate(effects: pd.DataFrame, tau2: str = "REML", test: str = "knapp-hartung") -> Fit:
+def univariate(
+    effects: pd.DataFrame, tau2: str | float = "REML", test: str = "knapp-hartung"
+) -> Fit:
     """Pool one effect per trial.
 
     tau2: "none" (fixed effect), "DL" (DerSimonian & Laird 1986), "PM" (Paule & Mandel 1982) or "REML"
-    (Viechtbauer 2005). test: "knapp-hartung" (Knapp & Hartung 2003: scaled variance, t with k-1 df,
-    not truncated, as metafor's knha) or "wald" (normal). Prediction interval t with k-2 df on
-    sqrt(tau2 + se^2): Higgins, Thompson & Spiegelhalter 2009; with the Knapp-Hartung standard error
-    it is Partlett & Riley's (2017) interval. Raises ValueError for fewer than two effects or a
+    (Viechtbauer 2005), or a number, known before. test: "knapp-hartung" (Knapp & Hartung 2003: scaled
+    variance, t with k-1 df, not truncated, as metafor's knha) or "wald" (normal). Prediction interval t
+    with k-2 df on sqrt(tau2 + se^2): Higgins, Thompson & Spiegelhalter 2009; with the Knapp-Hartung
+    standard error it is Partlett & Riley's (2017) interval. Raises ValueError for fewer than two effects or a
     variance that is not positive.
     """
     y, v = _checked(effects)
     k = len(y)
-    between = 0.0 if tau2 == "none" else estimate_tau2(y, v, tau2)
+    between = 0.0 if tau2 == "none" else tau2
+    if isinstance(between, str):
+        between = estimate_tau2(y, v, between)
     result = (
         WeightedLeastSquares(tau2=between, small_sample_correction=test)
         .fit_dataset(Dataset(y=y, v=v))
