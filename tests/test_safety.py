@@ -16,6 +16,9 @@ from peersupport.display import readable
 ROOT = Path(__file__).parents[1]
 CODE = [*(ROOT / "src").rglob("*.py"), *(ROOT / "notebooks").glob("*.py")]
 REACH_OUT = {"requests", "urllib", "http", "httpx", "aiohttp", "socket", "ftplib", "smtplib", "pickle", "marshal", "shelve", "dill"}  # fmt: skip
+ALLOWED = {  # taking addresses apart, and asking this machine for a free port
+    ("report", "urllib.parse"), ("explorer_widgets", "urllib.parse"), ("explorer_page", "socket"),
+}  # fmt: skip
 EXECUTE = {"eval", "exec", "compile", "__import__", "read_pickle", "to_pickle", "system", "popen"}
 NASTY = "<script>alert(1)</script>"
 
@@ -34,7 +37,8 @@ def test_no_code_fetches_unpickles_or_executes_text(path):
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import | ast.ImportFrom):
             named = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
-            assert not REACH_OUT & {name.split(".")[0] for name in named}, ast.unparse(node)
+            refused = {name.split(".")[0] for name in named if (path.stem, name) not in ALLOWED}
+            assert not REACH_OUT & refused, ast.unparse(node)
         if isinstance(node, ast.Call):
             called = getattr(node.func, "id", getattr(node.func, "attr", ""))
             compiled = ast.unparse(node.func) == "re.compile"
