@@ -66,7 +66,7 @@ Markdown(
 )
 
 # %% [markdown]
-# ## Twenty models
+# ## The models
 #
 # The main model takes trials as a sample of settings (random effects, REML) and allows for its own
 # uncertainty about their spread (Hartung and Knapp). Each of the others changes one choice: how the
