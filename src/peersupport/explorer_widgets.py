@@ -104,7 +104,11 @@ class Explorer:
 
     def redraw(self, _=None):
         choices = self.choices()
-        self.shown = view = self.view_of(choices)
+        gc.disable()  # tidying up in the middle of a drawing would be a quarter of its time
+        try:
+            self.shown = view = self.view_of(choices)
+        finally:
+            gc.enable()
         drawn = bool(view.pictures)
         self.result.value = _summary(view, choices) if drawn else ""
         self.funnel.value = _picture("funnel", view) if drawn else ""
