@@ -10,8 +10,9 @@
 # # What the article claims, and what the data carry
 #
 # The last notebook puts each claim of the article beside the number that carries it. The claims and their rules are rows
-# of a sheet, `data/raw/claims.csv`, written before the results were seen; the verdicts are computed, and change when the
-# data change. Then come the certainty of each result, the review's place among others, and the text of the results.
+# of a sheet, `data/raw/claims.csv`, written before the results were seen; what a rule leaves open (such as how a study
+# that found no difference counts) was settled with results in sight. The verdicts are computed, and change when the data
+# change. Then come the certainty of each result, the review's place among others, and the text of the results.
 
 # %% tags=["parameters"]
 minimum_trials = 3
