@@ -428,7 +428,8 @@ def claim_paragraph(row, findings, pooled, labels):
 def claims_page(ledger, asked, findings, pooled, labels):
     parts = [
         "# What the article claims, and what the data carry\n",
-        "The rules were written before the results were seen. *Supported* means that the rule holds, not that the "
+        "The rules stood before the results were seen; what they leave open was settled with results "
+        "in sight. *Supported* means that the rule holds, not that the "
         "claim is true; *not testable* that the data are too thin for either answer.\n",
         block(ledger_table(ledger)),
     ]
