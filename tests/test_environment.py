@@ -1,7 +1,10 @@
 """The direct dependencies are said once, in pyproject.toml; the other two files must follow."""
 
+import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -70,6 +73,16 @@ def addresses(lock):
     return re.findall(r"\S*://\S*|--(?:extra-)?index-url.*|--find-links.*", lock)
 
 
+def imported(folder):
+    """The libraries that the code names in an import; the standard one and this package are none."""
+    nodes = [
+        n for path in folder.rglob("*.py") for n in ast.walk(ast.parse(path.read_text("utf-8")))
+    ]
+    named = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
+    named |= {n.module for n in nodes if isinstance(n, ast.ImportFrom)}
+    return {name.split(".")[0] for name in named} - sys.stdlib_module_names - {"peersupport"}
+
+
 @pytest.fixture
 def files():
     names = ("pyproject.toml", "requirements.lock", "environment.yml")
@@ -82,6 +95,16 @@ def test_the_three_files_agree(files):
 
 def test_what_was_asked_for_is_direct(files):
     assert ASKED_FOR <= direct_requirements(files[0]).keys()
+
+
+def test_what_the_code_imports_is_direct(files):
+    direct, of = direct_requirements(files[0]), packages_distributions()
+    missing = {
+        name
+        for name in imported(ROOT / "src") | imported(ROOT / "notebooks")
+        if not {canonicalize_name(found) for found in of[name]} & direct.keys()
+    }
+    assert not missing
 
 
 def test_conda_environment_has_the_same_python_and_one_channel(files):
