@@ -1,6 +1,6 @@
 """Runs the whole chain as three other people would, and compares the bytes: python sweeps/environments.py.
 
-In folders of other names, with another hash seed, time zone, language, user name and home; once from
+In folders of other names, with another hash seed, time zone, language, user name, home and number of threads; once from
 an old terminal with nothing set; and once on another minor version of Python, where there is one with the libraries in
 the folder that PEERSUPPORT_OTHER_PYTHON names (numbers there to 1e-9, because libraries for it may be built otherwise).
 """
@@ -31,7 +31,7 @@ INPUTS = (
 )
 TURKISH = dict(
     PYTHONHASHSEED="4711", TZ="Asia/Kathmandu", LANG="tr_TR.UTF-8", LC_ALL="tr_TR.UTF-8", USER="ayşe", LOGNAME="ayşe",
-    OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", COLUMNS="200", HOSTNAME="elsewhere",
+    OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2", COLUMNS="200", HOSTNAME="elsewhere",
 )  # fmt: skip
 BARE = dict(PYTHONHASHSEED="0", TZ="UTC", LC_ALL="C", LANG="C", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", TERM="dumb")  # fmt: skip
 ENVIRONMENTS = {"a b/ğ": TURKISH, "c": BARE}
@@ -141,8 +141,7 @@ def main():
 TEXT = """# The same chain in other environments
 
 `python sweeps/environments.py` (in `./run_all.sh --check-all`) runs every notebook in two copies of the project that differ in
-hash seed, time zone, language, user name, home and folder (blanks and other letters in its name). The number of threads is fixed by `run_all.sh`,
-whatever the caller's is: with two, an optimiser of the selection model ends 1e-9 elsewhere.
+hash seed, time zone, language, user name, home, folder (blanks and other letters in its name) and number of threads.
 
 """
 
