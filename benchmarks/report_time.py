@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from peersupport import report
+from peersupport.report.site import build
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests"))
@@ -39,7 +39,7 @@ def main():
     print(f"{platform.platform()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         began = time.perf_counter()
-        site, _ = report.build(ROOT, Path(scratch))
+        site, _ = build(ROOT, Path(scratch))
         print(f"built in {time.perf_counter() - began:.1f} s")
         files = [path for path in site.rglob("*") if path.is_file()]
         size = sum(path.stat().st_size for path in files) / 1e6

@@ -9,7 +9,9 @@ import pytest
 from markupsafe import Markup
 from PIL import Image
 
-from peersupport import chain, report
+from peersupport import chain
+from peersupport.report import __main__ as command
+from peersupport.report import claims, html, notebooks, site, studies
 
 HOSTILE = "<script>bad()</script> [x](javascript:bad()) {{ bad }} ```{raw} html\n`{ref}`"
 INDEX = {
@@ -36,13 +38,13 @@ def notebook_of(*outputs):
 
 
 def test_markup_of_a_sheet_is_shown_as_text_in_a_table():
-    html = report.table([{"Name": HOSTILE, "Value": (HOSTILE, HOSTILE)}], HOSTILE)
-    assert "<script" not in html and "&lt;script&gt;" in html
-    assert "```" not in report.block(html).removeprefix("```{raw} html").removesuffix("```\n")
+    shown = html.table([{"Name": HOSTILE, "Value": (HOSTILE, HOSTILE)}], HOSTILE)
+    assert "<script" not in shown and "&lt;script&gt;" in shown
+    assert "```" not in html.block(shown).removeprefix("```{raw} html").removesuffix("```\n")
 
 
 def test_a_heading_obeys_nothing_that_a_name_holds():
-    heading = report.in_markdown(HOSTILE)
+    heading = html.in_markdown(HOSTILE)
     assert "\n" not in heading
     assert all(heading[at - 1] == "\\" for at, sign in enumerate(heading) if sign in "<[{`(")
 
@@ -51,21 +53,19 @@ def test_a_heading_obeys_nothing_that_a_name_holds():
     "address", ["javascript:bad()", "data:text/html,x", "//host/x", "www.x.org", ""]
 )
 def test_only_addresses_of_the_web_become_links(address):
-    assert "href" not in report.link(address)
+    assert "href" not in html.link(address)
 
 
 def test_an_address_is_a_link_and_keeps_to_its_attribute():
-    assert report.link(' https://a.org/"onclick=x ', "source") == (
+    assert html.link(' https://a.org/"onclick=x ', "source") == (
         '<a href="https://a.org/&#34;onclick=x">source</a>'
     )
-    assert (
-        report.doi_link('10.1/a"b') == '<a href="https://doi.org/10.1/a%22b">doi:10.1/a&#34;b</a>'
-    )
+    assert html.doi_link('10.1/a"b') == '<a href="https://doi.org/10.1/a%22b">doi:10.1/a&#34;b</a>'
 
 
 def test_file_names_of_studies_keep_to_the_folder_and_differ():
     names = ["../../etc/passwd 2020", "Ünal 2020", "unal-2020", "index", "李", "a/b", "a b"]
-    found = report.slugs(names)
+    found = studies.slugs(names)
     assert len(set(found.values())) == len(names)
     assert found["Ünal 2020"] == "unal-2020" and found["../../etc/passwd 2020"] == "etc-passwd-2020"
     assert "index" not in found.values()
@@ -87,21 +87,23 @@ def test_codes_are_shown_by_their_labels():
         },
     }
     row = {"tool": "rob2", "domain": "missing_data", "country": "GBR;XXX", "note": "rob2"}
-    shown = {name: report.labelled("a", row, name, book, {"GBR": "United Kingdom"}) for name in row}
+    shown = {
+        name: studies.labelled("a", row, name, book, {"GBR": "United Kingdom"}) for name in row
+    }
     assert list(shown.values()) == ["RoB 2", "Missing data", "United Kingdom, XXX", "rob2"]
 
 
 def test_columns_that_hold_nothing_are_left_out():
     rows = [{"a": 1.0, "b": float("nan"), "c": (2, "")}, {"a": None, "b": "", "c": (1, "x")}]
-    assert [list(row) for row in report.filled(rows)] == [["a", "c"], ["a", "c"]]
-    assert report.said(65.0) == "65" and report.said(0.1 + 0.2) == "0.3"
+    assert [list(row) for row in html.filled(rows)] == [["a", "c"], ["a", "c"]]
+    assert html.said(65.0) == "65" and html.said(0.1 + 0.2) == "0.3"
 
 
 # ---------------------------------------------------------------- notebooks
 
 
 def test_a_figure_carries_its_alt_text_and_links_to_the_large_one(tmp_path):
-    page = report.notebook_page(
+    page = notebooks.notebook_page(
         notebook_of(picture_output(alt="A dot", figure="one")), "x", INDEX, tmp_path
     )
     html = page.cells[1].outputs[0].data["text/html"]
@@ -114,27 +116,27 @@ def test_a_figure_carries_its_alt_text_and_links_to_the_large_one(tmp_path):
 def test_a_picture_without_a_name_is_kept_as_shown(tmp_path, about):
     folder = tmp_path / "figures"
     folder.mkdir()
-    page = report.notebook_page(notebook_of(picture_output(**about)), "03_x", INDEX, folder)
+    page = notebooks.notebook_page(notebook_of(picture_output(**about)), "03_x", INDEX, folder)
     assert 'alt="Picture 1 of notebook 03' in page.cells[1].outputs[0].data["text/html"]
     assert [path.name for path in folder.iterdir()] == ["03_x-picture-1.png"]
     assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_code_is_folded_and_every_figure_of_the_notebook_is_reachable(tmp_path):
-    page = report.notebook_page(notebook_of(), "x", INDEX, tmp_path)
+    page = notebooks.notebook_page(notebook_of(), "x", INDEX, tmp_path)
     assert page.cells[1].metadata.tags == ["hide-input"]
     assert "<figure" in page.cells[0].source and "![x]" not in page.cells[0].source
     assert "All figures" in page.cells[-2].source and "one.png" in page.cells[-1].source
 
 
 def test_markup_in_a_sentence_of_a_notebook_is_shown():
-    assert report.without_markup("a <b>, p < 0.05") == "a &lt;b>, p < 0.05"
+    assert notebooks.without_markup("a <b>, p < 0.05") == "a &lt;b>, p < 0.05"
 
 
 def test_tables_of_a_notebook_share_no_ids():
     html = '<div><style type="text/css">\n#T_ td {}\n</style><table id="T_"><td id="T__row0">1</td></table></div>'
-    assert report.without_ids(html) == "<div><table><td>1</td></table></div>"
-    assert report.without_ids('<table id="mine">') == '<table id="mine">'
+    assert notebooks.without_ids(html) == "<div><table><td>1</td></table></div>"
+    assert notebooks.without_ids('<table id="mine">') == '<table id="mine">'
 
 
 # ---------------------------------------------------------------- claims
@@ -152,8 +154,8 @@ def claim(**about):
 def frames(pi_low, downgrade):
     key = pd.MultiIndex.from_tuples([("empowerment", "smd")])
     pooled = pd.DataFrame({"pi_low": [pi_low], "pi_high": [0.6]}, key)
-    reasons = {f"{name}_reason": ["why"] for name in report.DOMAINS}
-    levels = dict.fromkeys(report.DOMAINS, [downgrade])
+    reasons = {f"{name}_reason": ["why"] for name in claims.DOMAINS}
+    levels = dict.fromkeys(claims.DOMAINS, [downgrade])
     return pd.DataFrame(levels | reasons | {"certainty": ["low"]}, key), pooled
 
 
@@ -169,29 +171,29 @@ def frames(pi_low, downgrade):
     ],
 )
 def test_the_number_of_a_claim_is_read_as_its_quantity(about, expected):
-    assert report.carried(claim(**about)) == expected
+    assert claims.carried(claim(**about)) == expected
 
 
 def test_what_speaks_against_a_claim_comes_from_the_tables():
     labels = {"empowerment": "Empowerment"}
     words = " ".join(
-        report.against(claim(verdict_left_out="not_testable"), *frames(-0.2, -1), labels)
+        claims.against(claim(verdict_left_out="not_testable"), *frames(-0.2, -1), labels)
     )
     assert (
         "−0.20 to 0.60" in words and "certainty is low" in words and "risk of bias (why)" in words
     )
     assert "would be not testable" in words
-    assert report.against(claim(), *frames(0.1, 0), labels) == [
+    assert claims.against(claim(), *frames(0.1, 0), labels) == [
         "Nothing in the tables that its rule reads."
     ]
-    assert report.against(claim(ci_low=-0.1), *frames(0.1, 0), labels) == [
+    assert claims.against(claim(ci_low=-0.1), *frames(0.1, 0), labels) == [
         "The interval includes no effect."
     ]
 
 
 def test_a_claim_is_a_paragraph_in_which_markup_is_text():
     row = claim(claim=HOSTILE, reason=HOSTILE)
-    html = report.claim_paragraph(row, *frames(-0.2, 0), {"empowerment": HOSTILE})
+    html = claims.claim_paragraph(row, *frames(-0.2, 0), {"empowerment": HOSTILE})
     assert isinstance(html, Markup) and "<script" not in html
 
 
@@ -207,7 +209,7 @@ def older(project):
 
 
 def refused(capsys):
-    assert report.main() == 1
+    assert command.main() == 1
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1 and "./run_all.sh" in said
     return said
@@ -230,7 +232,7 @@ def test_no_result_at_all_is_refused(older, capsys):
 
 
 def test_a_failure_on_the_way_leaves_the_older_report(older, capsys):
-    assert report.main() == 1  # no docs/report in this project
+    assert command.main() == 1  # no docs/report in this project
     assert "docs/report" in capsys.readouterr().err
 
 
@@ -239,12 +241,12 @@ def test_an_older_report_gives_way_to_the_new_one(tmp_path):
     for folder, name in ((site, "new"), (target, "old")):
         folder.mkdir(parents=True)
         (folder / name).touch()
-    report.put_in_place(site, target)
+    command.put_in_place(site, target)
     assert [path.name for path in target.iterdir()] == ["new"]
     assert not list((tmp_path / "scratch").iterdir())
 
 
 def test_what_sphinx_stumbles_over_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "write_sources", lambda root, source: source.mkdir())
+    monkeypatch.setattr(site, "write_sources", lambda root, source: source.mkdir())
     with pytest.raises(chain.Problem, match="(?s)^The report was not made.*conf.py"):
-        report.build(tmp_path, tmp_path)
+        site.build(tmp_path, tmp_path)

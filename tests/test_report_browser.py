@@ -11,7 +11,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from peersupport import report
+from peersupport.report.site import build
 
 ROOT = Path(__file__).parents[1]
 HOSTILE = (
@@ -77,7 +77,7 @@ def add(root, name, **cells):
 def site(tmp_path_factory):
     root = with_hostile_text(tmp_path_factory.mktemp("report"))
     with contextlib.chdir(root):
-        made, warnings = report.build(root, root / "scratch")
+        made, warnings = build(root, root / "scratch")
     assert not warnings
     return made
 

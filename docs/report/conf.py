@@ -1,4 +1,4 @@
-"""How Sphinx makes the report; src/peersupport/report.py writes the pages beside this file."""
+"""How Sphinx makes the report; src/peersupport/report/ writes the pages beside this file."""
 
 project = html_title = "Peer support: a systematic review"
 language = "en"

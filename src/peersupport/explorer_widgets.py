@@ -4,14 +4,13 @@ import base64
 import gc
 from functools import lru_cache
 from html import escape
-from urllib.parse import urlsplit
 
 import ipywidgets as widgets
 
 from peersupport import battery, explorer
+from peersupport.report.html import is_of_the_web
 
 NOTHING = "Choose a study"
-WEB = ("http", "https")
 STYLE = """
 .explorer { display: grid !important; grid-template-columns: 290px minmax(0, 1fr); gap: 8px 24px;
   overflow: visible; align-items: start; font-size: 14px; }
@@ -268,6 +267,6 @@ def _table(label, table):
 
 def _cell(value):
     text = escape(str(value))
-    if urlsplit(str(value)).scheme in WEB:
+    if is_of_the_web(str(value)):
         return f'<a href="{text}" target="_blank" rel="noopener noreferrer">{text}</a>'
     return text

@@ -1,0 +1,103 @@
+"""The executed notebooks as pages, and the checklist that one of them wrote."""
+
+import base64
+import io
+import re
+
+import nbformat
+from markupsafe import Markup
+from PIL import Image
+
+from peersupport.report.html import block, contents
+from peersupport.report.pictures import figure, stored_picture
+
+
+def notebook_page(notebook, stem, pictures, folder):
+    """The executed notebook with its code folded and each figure with its description."""
+    for c in notebook.cells:
+        if c.cell_type == "code":
+            c.metadata["tags"] = [*c.metadata.get("tags", []), "hide-input"]
+            for output in c.outputs:
+                adapt(output, stem, pictures, folder)
+        else:
+            c.source = with_figures(c.source, pictures)
+    own = [picture for picture in pictures.values() if picture["notebook"] == stem]
+    if own:
+        gallery = Markup("\n").join(figure(picture, "../") for picture in own)
+        notebook.cells += [
+            nbformat.v4.new_markdown_cell("## All figures of this notebook"),
+            nbformat.v4.new_markdown_cell(
+                block(Markup('<div class="gallery">\n{}\n</div>').format(gallery))
+            ),
+        ]
+    return notebook
+
+
+def adapt(output, stem, pictures, folder):
+    """What a cell shows, as the site holds it."""
+    data = output.get("data", {})
+    if "image/png" in data:
+        data["text/html"] = str(figure(picture_of(output, stem, pictures, folder), "../"))
+        del data["image/png"]
+    elif "text/html" in data:
+        data["text/html"] = without_ids(data["text/html"])
+    elif "text/markdown" in data:
+        data["text/markdown"] = to_pages(without_markup(data["text/markdown"]))
+
+
+def picture_of(output, stem, pictures, folder):
+    """The figure that the output names; a picture without a name is kept as shown."""
+    about = output.get("metadata", {}).get("image/png", {})
+    if about.get("figure") in pictures:
+        return pictures[about["figure"]]
+    number = len(list(folder.glob(f"{stem}-picture-*"))) + 1
+    image = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
+    words = f"Picture {number} of notebook {stem[:2]}"
+    kept = stored_picture(image, folder, f"{stem}-picture-{number}")
+    return kept | {"title": words, "alt": about.get("alt") or f"{words}, without a description"}
+
+
+def with_figures(source, pictures):
+    """Pictures that the text of a notebook shows from figures/."""
+
+    def shown_large(found):
+        picture = pictures.get(found[1])
+        return "\n" + block(figure(picture, "../")) if picture else found[0]
+
+    return re.sub(r"!\[[^\]]*\]\(\.\./figures/(\w+)\.(?:png|svg)\)", shown_large, source)
+
+
+def without_ids(html):
+    """Tables of display.readable all bear the same ids and a style; others stay as they are."""
+    if 'id="T_"' not in html:
+        return html
+    return re.sub(
+        r' id="T_[^"]*"', "", re.sub(r'<style type="text/css">.*?</style>', "", html, flags=re.S)
+    )
+
+
+def without_markup(markdown):
+    """A sentence of a notebook may hold a cell of a sheet: HTML in it is shown, not obeyed."""
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", markdown)
+
+
+def to_pages(markdown):
+    """The one file of the project that a notebook's sentence links to has a page here."""
+    return markdown.replace("(../data/processed/prisma_checklist.md)", "(../prisma.html)")
+
+
+def checklist_page(markdown):
+    """The links of the checklist lead to files of the project, which the site does not hold."""
+    return re.sub(r"\[([^\]]+)\]\(\.\./\.\./[^)]+\)", r"`\1`", markdown)
+
+
+def notebooks_page(titles):
+    """titles: file name without ending to title."""
+    rows = "\n".join(f"- [{stem[:2]} {title}]({stem}.ipynb)" for stem, title in titles.items())
+    toctree = contents({stem: f"{stem[:2]} {title}" for stem, title in titles.items()})
+    return f"# Notebooks\n\nThe analysis in order, with its code folded.\n\n{rows}\n\n{toctree}\n"
+
+
+def first_title(notebook):
+    found = (re.match(r"# (.+)", c.source) for c in notebook.cells if c.cell_type == "markdown")
+    return next(filter(None, found))[1]
