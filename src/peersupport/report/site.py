@@ -20,7 +20,7 @@ def build(root, scratch):
     """The site in an empty folder; returns its place and what Sphinx warns of."""
     source, site = scratch / "source", scratch / "site"
     write_sources(root, source)
-    options = ["-q", "-j", "auto", "-b", "html", "-d", scratch / "doctrees"]
+    options = ["-q", "-b", "html", "-d", scratch / "doctrees"]
     made = subprocess.run(
         [sys.executable, "-m", "sphinx", *options, source, site], capture_output=True, text=True
     )
