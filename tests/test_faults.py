@@ -64,7 +64,7 @@ def drop_row(sheet, row):
     return lambda files: files[sheet].pop(row - 1)
 
 
-def add_row(sheet, like, **cells):
+def add_row(sheet, like, /, **cells):
     """A copy of a row at the end, with other cells."""
 
     def spoil(files):
@@ -296,6 +296,10 @@ CODERS = [
     Fault("correction of no such row", put("corrections", 2, "key", "D0100"), "no_such_cell", "corrections", 2, "key, column", "D0100, sd_arm1"),
     Fault("correction of no such column", put("corrections", 2, "column", "sd"), "no_such_cell", "corrections", 2, "key, column", "D0001, sd"),
     Fault("correction in an unknown sheet", put("corrections", 2, "sheet", "outcome"), "unknown_code", "corrections", 2, "sheet", "outcome"),
+    Fault("study renamed in one sheet of the database", add_row("corrections", 2, sheet="database/studies", key="Evans 2012", column="study",
+          printed="Evans 2012", value="Evans 2012a"), "renamed_in_part", "database/appraisal", 2, "study", "Evans 2012"),
+    Fault("rows renamed and not the study", add_row("corrections", 2, key="D0002", column="study", printed="Evans 2012", value="Able 2021"),
+          "renamed_in_part", "database/outcomes", 3, "study", "Evans 2012"),
     Fault("correction to no number", put("corrections", 2, "value", "5,8"), "decimal_comma", "corrections", 2, "value", "5,8"),
     Fault("correction of what the coders did not decide", both(put("corrections", 2, "sheet", "outcomes"), put("corrections", 2, "key", "O0003"),
           put("corrections", 2, "column", "mean_arm1"), put("corrections", 2, "printed", "8.7")), "outdated_correction",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from small_sheets import BOOK, as_csv, grids
-from test_faults import add_row, both, put
+from test_faults import add_row, both, drop_row, put
 
 from peersupport import intake, plausibility, validation
 
@@ -38,9 +38,33 @@ def printed(effect, se):
     return both(*(put(DB, 3, c, v) for c, v in (("measure", "g"), ("effect", effect), ("se", se), ("positive_favours", "arm1"))))  # fmt: skip
 
 
+def many(sheet, like, letter, n, **cells):
+    """n more rows like this one, numbered apart from the others, no two with the same figures."""
+    new = [dict(row_id=f"{letter}{8001 + i}", mean_arm1=f"10.{i + 30}") | cells for i in range(n)]
+    return both(*(add_row(sheet, like, **row) for row in new))
+
+
+def direction_rows(n):
+    """Rows of one coder that favour arm 1 and say no figure."""
+    return many(A, 7, "O", n, favours="arm1", mean_arm1="")
+
+
+def one_way_round(n):
+    """Effects of one source, positive where arm 1 did better."""
+    return many(DB, 6, "D", n, mean_arm1="", instrument="")
+
+
 def test_what_is_not_odd_is_not_named():
     assert found(lambda files: None) == []
     assert found(printed("0.1531", "0.1608")) == []
+    assert found(printed("0.1531", "0.1600")) == []  # the standard error of g by the other formula
+    assert found(add_row(DB, 6, row_id="D9001", instrument="", effect="0.31")) == []  # a new series
+    assert found(put(DB, 4, "study", "Able 2021")) == []  # no conclusion of the coders to compare
+    assert found(put(DB, 3, "study", "Able 2021")) == []
+    assert found(put(A, 7, "favours", "arm2")) == []
+    assert found(direction_rows(30)) == []
+    assert found(many(DB, 3, "D", 12)) == []
+    assert {rule for rule, *_ in found(one_way_round(12))} == {"figures_twice"}
 
 
 SLIPS = {
@@ -62,6 +86,15 @@ SLIPS = {
     "a domain that is not in the name": (put(DB, 2, "outcome_domain", "functioning"), "scale_elsewhere", DB, 2),
     "an arm of another size than elsewhere": (both(put(DB, 2, "n_arm2", "40"), add_row(DB, 3, row_id="D0009", instrument="CES-D", mean_arm1="3.3")), "study_elsewhere", DB, 2),
     "a week under two time points": (put(DB, 3, "time_point", "follow_up"), "study_elsewhere", DB, 3),
+    "a row left out": (put(DB, 6, "row_id", "D0007"), "row_ids_run_on", DB, 6),
+    "a type below the figures": (put(DB, 3, "outcome_type", "precalc"), "type_differs", DB, 3),
+    "events under a printed effect": (put(DB, 4, "outcome_type", "precalc"), "type_differs", DB, 4),
+    "a domain that is better the other way": (both(many(DB, 3, "D", 12), put(DB, 3, "higher_is_better", "yes"), put(DB, 3, "instrument", "")), "scale_elsewhere", DB, 3),
+    "a conclusion that one coder alone draws": (both(direction_rows(30), put(A, 7, "favours", "arm2")), "conclusion_alone", A, 7),
+    "a database against the conclusion": (both(put(DB, 3, "study", "Able 2021"), put(DB, 3, "mean_arm1", "12")), "sources_differ", DB, 3),
+    "an effect of a source turned round": (both(one_way_round(12), put(DB, 6, "positive_favours", "arm2")), "signs_elsewhere", DB, 6),
+    "a few people more": (both(printed("0.1531", "0.1608"), put(DB, 3, "n_arm1", "85")), "printed_se_differs", DB, 3),
+    "an arm's n against a printed effect": (both(put(DB, 6, "measure", "g"), put(DB, 6, "se", "0.1600"), put(DB, 6, "n_arm1", "80"), put(DB, 6, "n_arm2", "57")), "printed_se_differs", DB, 6),
     "a row twice": (add_row(DB, 3, row_id="D0009"), "figures_twice", DB, 7),
     "a trial twice": (add_row(DB, 3, row_id="D0009", study="Able 2021"), "figures_twice", DB, 7),
     "a registration twice": (both(put("coder_a/studies", 2, "registration", "NCT01234567"), put("coder_a/studies", 3, "registration", "nct01234567 ")), "registration_twice", "coder_a/studies", 3),
@@ -80,6 +113,16 @@ def test_slip_is_warned_of(slip):
 def test_companion_reports_are_no_second_trial():
     spoil = put("coder_a/studies", 4, "note", "the people of Able 2021")  # trials.csv joins the two
     assert found(spoil) == []
+
+
+def test_a_lost_row_leaves_a_gap_in_the_numbers():
+    assert ("row_ids_run_on", DB, 4) in found(drop_row(DB, 4))
+    assert found(drop_row(DB, 6)) == []  # nothing says that there was one
+
+
+def test_words_of_two_domains_allow_both():
+    assert plausibility.domains_by_name("anxiety and depression") == ["anxiety", "depression", "overall_symptoms", "service_use"]  # fmt: skip
+    assert plausibility.domains_by_name("not named in the abstract") == []
 
 
 def test_a_correction_silences_what_it_mends():

@@ -4,30 +4,44 @@ Each takes the outcome rows, or the raw sheets, and yields warnings. Coders' row
 as corrected. No rule knows what is right; each names two places of which one may be wrong.
 """
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from peersupport import reconcile
-from peersupport.effects import RATIOS, STANDARDISED, hedges_g
+from peersupport.effects import RATIOS, STANDARDISED, hedges_g, small_sample_correction
 from peersupport.intake import problem
 
 NUMBERS = [*reconcile.FIGURES, "time_weeks"]
 NOTHING_FOUND = r"\b(?:no|not|non)[- ](?:statistically )?significant|\bno (?:\w+ )?(?:difference|effect)s?\b|\bdid not differ"
 KEY = r"\b([A-Z][\w'’-]+ (?:19|20)\d\d[a-z]?)\b"
+SYMPTOMS = ["overall_symptoms", "depression", "anxiety", "ptsd", "psychosis_symptoms", "substance_use", "self_stigma"]  # fmt: skip
 DOMAIN_WORDS = {  # in the name of an instrument: the domains that it can measure
-    "empower": ["empowerment"],
-    "hope": ["hope"],
-    "efficacy": ["self_efficacy"],
-    "quality of life|qol": ["quality_of_life"],
-    "depress": ["depression", "overall_symptoms"],
-    "anxiety": ["anxiety", "overall_symptoms", "service_use"],
+    "empower|advocacy": ["empowerment"],
+    "hope": ["hope", "personal_recovery"],
+    "efficacy|confidence|competence": ["self_efficacy"],
+    "quality of life|qol|eq-5d|sf-12|sf-36|health utility": ["quality_of_life", "functioning"],
+    "depress|phq|ces-d|epds|bdi|madrs|qids": ["depression", "overall_symptoms"],
+    "anxiety|gad-7|stai": ["anxiety", "overall_symptoms", "service_use"],
     "stigma": ["self_stigma"],
-    "recovery assessment": ["personal_recovery"],
-    "lonel|social support": ["social_connection"],
-    "psychiatric rating|positive and negative": ["psychosis_symptoms", "overall_symptoms"],
-}
+    "recovery": ["personal_recovery", "hope"],
+    "lonel|social support|belong|social connect|relationship": ["social_connection"],
+    r"psychiatric rating|positive and negative|\bpsychosis|\bpsychotic|panss": ["psychosis_symptoms", "overall_symptoms", "hospitalisation"],
+    "ptsd|pcl-5|pds-5|trauma": ["ptsd"],
+    "suicid|self-harm|nssi": ["suicidality", "self_efficacy"],
+    "readmi|hospital|bed days|psychiatric admission": ["hospitalisation", "service_use", "engagement", "cost"],
+    "emergency|visits": ["service_use", "hospitalisation", "engagement"],
+    "cost|spending|usd": ["cost"],
+    "(?<!dis)satisf": ["satisfaction", "quality_of_life", "functioning"],
+    "drug|alcohol|opioid|overdose|substance|drinking|cannabis": ["substance_use", "engagement", "cost"],
+    "symptom|distress|psychopathology": SYMPTOMS,
+    "well-?being|wellness|burnout|resilien|happiness": ["wellbeing", "quality_of_life"],
+    "function|disability|employment|work and social": ["functioning"],
+    "alliance|retained|engagement|adherence|attend": ["engagement", "functioning"],
+}  # fmt: skip
+TURNED = "remission|decrease|reduc|positive change|time to|drop-?out|hopeless"  # counted the other way than its domain
 Sheets = dict[str, pd.DataFrame]
 
 
@@ -77,22 +91,28 @@ def warn(rows, which, column, rule, remedy) -> Iterator[dict]:
 
 def printed_effect_differs(rows: pd.DataFrame) -> Iterator[dict]:
     """An effect, and its SE, printed beside means: the database's come from them, the coders' may be adjusted."""
-    rows = rows[rows.outcome_type.eq("msd") & rows.measure.isin(STANDARDISED)]
+    known = rows.sheet.eq("database/outcomes")
+    rows = rows[(rows.outcome_type.eq("msd") | known) & rows.measure.isin(STANDARDISED)]
     pooled_sd = np.sqrt(
         ((rows.n_arm1 - 1) * rows.sd_arm1**2 + (rows.n_arm2 - 1) * rows.sd_arm2**2)
         / (rows.n_arm1 + rows.n_arm2 - 2).clip(lower=1)
     )
-    g, variance = hedges_g((rows.mean_arm1 - rows.mean_arm2) / pooled_sd, rows.n_arm1, rows.n_arm2)
+    d = (rows.mean_arm1 - rows.mean_arm2) / pooled_sd
+    g, _ = hedges_g(d, rows.n_arm1, rows.n_arm2)
+    correction = small_sample_correction(rows.n_arm1 + rows.n_arm2 - 2)
+    _, variance = hedges_g(d.fillna(rows.effect / correction), rows.n_arm1, rows.n_arm2)
     rows = rows.assign(
         effect=np.where(rows.positive_favours.eq("arm2"), -rows.effect, rows.effect),
         g=g * np.where(rows.higher_is_better.eq("yes"), 1, -1),
         own_se=np.sqrt(variance),
     )
-    by_means = rows.se.notna() & rows.sheet.eq("database/outcomes")
+    by_means = rows.se.notna() & rows.sheet.eq("database/outcomes") & rows.g.notna()
     limit = np.where(by_means, 0.002, 0.15)  # coders' sources print adjusted effects beside means
     yield from warn(rows, (rows.g - rows.effect).abs() > limit, "effect", "printed_effect_differs",
                     lambda row: f"means, SDs and n give {row['g']:.3f}: one of the figures is not as in the source")  # fmt: skip
-    yield from warn(rows, (rows.own_se / rows.se - 1).abs() > 0.025, "se", "printed_se_differs",
+    off = (rows.own_se / rows.se - 1).abs()
+    off_corrected = (rows.own_se * correction / rows.se - 1).abs()  # both formulas are in use
+    yield from warn(rows, np.minimum(off, off_corrected) > np.where(by_means, 0.006, 0.025), "se", "printed_se_differs",
                     lambda row: f"the arms' n give {row['own_se']:.3f}: one of them is not as in the source")  # fmt: skip
 
 
@@ -130,6 +150,13 @@ def conclusion_differs(rows: pd.DataFrame) -> Iterator[dict]:
 def direction_differs(rows: pd.DataFrame) -> Iterator[dict]:
     """The sign of the figures, and which way is better, against whom the source says the result favours."""
     rows = rows[rows.contrast.isin(["", "between"]) & rows.favours.isin(["arm1", "arm2"])]
+    told = rows.favours.map({"arm1": 1, "arm2": -1})
+    yield from warn(rows, towards_arm1(rows) * told == -1, "favours", "direction_differs",
+                    "the figures point to the other arm: check their signs, the arms and which way is better")  # fmt: skip
+
+
+def towards_arm1(rows):
+    """1 where the figures of a row favour arm 1, -1 where arm 2; NaN where they do not say."""
     up = np.where(rows.higher_is_better.eq("yes"), 1, -1)
     shares = rows.event_arm1 / rows.totaln_arm1 - rows.event_arm2 / rows.totaln_arm2
     own = (rows.mean_arm1 - rows.mean_arm2).fillna(shares) * up
@@ -137,9 +164,26 @@ def direction_differs(rows: pd.DataFrame) -> Iterator[dict]:
         rows.measure.isin(RATIOS), rows.effect
     )
     printed = printed * rows.positive_favours.map({"arm1": 1, "arm2": -1})
-    told = rows.favours.map({"arm1": 1, "arm2": -1})
-    yield from warn(rows, np.sign(own.fillna(printed)) * told == -1, "favours", "direction_differs",
-                    "the figures point to the other arm: check their signs, the arms and which way is better")  # fmt: skip
+    return np.sign(own.fillna(printed))
+
+
+def conclusion_alone(rows: pd.DataFrame) -> Iterator[dict]:
+    """A direction without figures was read by one coder: one that hardly any other row states is read again."""
+    stated = rows[rows.outcome_type.eq("direction_only") & rows.favours.isin(["arm1", "arm2"])]
+    share = stated.groupby("favours").favours.transform("size") / len(stated)
+    yield from warn(stated, (share < 0.05) & (len(stated) >= 20), "favours", "conclusion_alone",
+                    "few rows without figures favour this arm, and one coder read it: check it at the source")  # fmt: skip
+
+
+def type_differs(rows: pd.DataFrame) -> Iterator[dict]:
+    """A printed effect is the last resort: a row with the arms' own figures is of another type."""
+    for kind, columns in (
+        ("msd", ["mean_arm1", "sd_arm1", "n_arm1", "mean_arm2", "sd_arm2", "n_arm2"]),
+        ("dichotomous", ["event_arm1", "totaln_arm1", "event_arm2", "totaln_arm2"]),
+    ):
+        whole = rows.outcome_type.eq("precalc") & rows[columns].notna().all(axis=1)
+        yield from warn(rows, whole, "outcome_type", "type_differs",
+                        f"the row holds what a row of type {kind} needs: is the printed effect meant to stand for it?")  # fmt: skip
 
 
 def arms_unlike(rows: pd.DataFrame) -> Iterator[dict]:
@@ -171,10 +215,19 @@ def scale_elsewhere(rows: pd.DataFrame) -> Iterator[dict]:
         )
         yield from warn(named, lone, column, "scale_elsewhere",
                         lambda row, usual=usual, column=column: f"{row['instrument']} is {usual.at[row['instrument'].lower(), column]} in the other rows: check it")  # fmt: skip
-    for words, domains in DOMAIN_WORDS.items():
-        meant = named.instrument.str.contains(words, case=False)
-        yield from warn(named, meant & ~named.outcome_domain.isin(domains), "outcome_domain", "scale_elsewhere",
-                        lambda row, domains=domains: f"by its name, {row['instrument']} measures {' or '.join(domains)}: check it")  # fmt: skip
+    meant = {name: domains_by_name(name) for name in named.instrument.unique()}
+    other = [
+        bool(meant[name]) and domain not in meant[name]
+        for name, domain in zip(named.instrument, named.outcome_domain, strict=True)
+    ]
+    yield from warn(named, np.array(other, dtype=bool), "outcome_domain", "scale_elsewhere",
+                    lambda row: f"by its name, {row['instrument']} measures {' or '.join(meant[row['instrument']])}: check it")  # fmt: skip
+    way = rows[rows.higher_is_better.isin(["yes", "no"])]
+    of_domain = way.groupby("outcome_domain").higher_is_better.transform("size")
+    alike = way.groupby(["outcome_domain", "higher_is_better"]).higher_is_better.transform("size")
+    turned = way.instrument.str.contains(TURNED, case=False)
+    yield from warn(way, (of_domain >= 5) & (alike <= 0.1 * of_domain) & ~turned, "outcome_domain, higher_is_better", "scale_elsewhere",
+                    "nearly all other rows of this domain are better the other way: check both")  # fmt: skip
     typed = rows[rows.recovery_type.ne("")]
     usual_type = typed.groupby("outcome_domain").recovery_type.transform(lambda x: x.mode().iloc[0])
     yield from warn(typed, typed.recovery_type.ne(usual_type), "recovery_type, outcome_domain", "scale_elsewhere",
@@ -188,6 +241,12 @@ def scale_elsewhere(rows: pd.DataFrame) -> Iterator[dict]:
                     "other trials have SDs less than a quarter of these on this scale: check both")  # fmt: skip
     yield from warn(raw, (raw["mean"] - usual_mean).abs() > 6 * usual_sd, "mean_arm1, mean_arm2", "scale_elsewhere",
                     "other trials have means of another order on this scale: check both")  # fmt: skip
+
+
+def domains_by_name(instrument):
+    """What it can measure; a name with words of several domains can measure any of these."""
+    found = [domains for words, domains in DOMAIN_WORDS.items() if re.search(words, instrument, re.I)]  # fmt: skip
+    return sorted(set().union(*found))
 
 
 def others_median(rows, column):
@@ -223,6 +282,28 @@ def study_elsewhere(rows: pd.DataFrame) -> Iterator[dict]:
                     "other rows of the study call this week by the other time point: check both")  # fmt: skip
 
 
+def sources_differ(rows: pd.DataFrame) -> Iterator[dict]:
+    """The database's figures against what the coders' source concludes on the same domain, trial and time point."""
+    same = ["trial", "outcome_domain", "time_point"]
+    known = rows.sheet.eq("database/outcomes")
+    coded = rows[~known & rows.contrast.isin(["", "between"]) & rows.favours.isin(["arm1", "arm2"])]
+    alike = coded[coded.groupby(same).favours.transform("nunique").eq(1)].drop_duplicates(same)
+    told = alike.set_index(same)[["favours", "row_id"]].set_axis(["told", "by"], axis=1)
+    both = rows[known].join(told, on=same)
+    against = towards_arm1(both) * both.told.map({"arm1": 1, "arm2": -1}) == -1
+    yield from warn(both, against, "study", "sources_differ",
+                    lambda row: f"the figures point away from {row['told']}, for which {row['by']} concludes: check the signs of both")  # fmt: skip
+
+
+def signs_elsewhere(rows: pd.DataFrame) -> Iterator[dict]:
+    """A source prints its effects one way round."""
+    signed = rows[rows.positive_favours.isin(["arm1", "arm2"])]
+    of_source = signed.groupby("source_url").positive_favours.transform("size")
+    alike = signed.groupby(["source_url", "positive_favours"]).positive_favours.transform("size")
+    yield from warn(signed, (of_source >= 5) & (alike <= 0.1 * of_source), "positive_favours", "signs_elsewhere",
+                    "nearly all other effects of this source count the other way: check which arm a positive one favours")  # fmt: skip
+
+
 def figures_twice(rows: pd.DataFrame) -> Iterator[dict]:
     """The same figures in two rows: a study, or a row, that was extracted twice."""
     figures = rows[
@@ -234,6 +315,18 @@ def figures_twice(rows: pd.DataFrame) -> Iterator[dict]:
     rows = rows.assign(first=first)
     yield from warn(rows, rows.row_id.ne(first), "row_id", "figures_twice",
                     lambda row: f"the same figures as {row['first']}: keep one of the rows")  # fmt: skip
+
+
+def row_ids_run_on(sheets: Sheets) -> Iterator[dict]:
+    """Rows are numbered in turn: a few numbers left out are rows that were lost; a wide jump begins a new series."""
+    for name in ("coder_a/outcomes", "database/outcomes"):
+        ids = sheets[name].row_id
+        parts = ids.str.extract(r"^(\D*)0*(\d{1,9})$").dropna()
+        number = parts[1].astype(int).sort_values()
+        step = number.groupby(parts[0]).diff()
+        for row in number.index[step.between(2, 6)]:
+            yield problem(name, row, "row_id", ids[row], "row_ids_run_on", "warning",
+                          f"{step[row] - 1:g} before it not used: if rows were lost, bring them back; else number on from here")  # fmt: skip
 
 
 def registration_twice(sheets: Sheets) -> Iterator[dict]:
@@ -277,8 +370,8 @@ def third_value(sheets: Sheets) -> Iterator[dict]:
 
 
 ROW_RULES = (
-    printed_effect_differs, not_centred, conclusion_differs, direction_differs, arms_unlike, scale_elsewhere,
-    study_elsewhere, figures_twice,
+    printed_effect_differs, not_centred, conclusion_differs, direction_differs, conclusion_alone, type_differs,
+    arms_unlike, scale_elsewhere, study_elsewhere, sources_differ, signs_elsewhere, figures_twice,
 )  # fmt: skip
 
 
@@ -288,5 +381,6 @@ def implausible(sheets: Sheets) -> Iterator[dict]:
     with np.errstate(all="ignore"):  # figures that other rules call impossible
         for rule in ROW_RULES:
             yield from rule(rows)
+    yield from row_ids_run_on(sheets)
     yield from registration_twice(sheets)
     yield from third_value(sheets)

@@ -671,6 +671,22 @@ def corrections_fit(sheets: Sheets) -> Iterator[dict]:
                               f"{name} holds {held!r} for {key}, {column}: look at the source and correct anew")  # fmt: skip
 
 
+def renamed_in_part(sheets: Sheets) -> Iterator[dict]:
+    """A study of the database that corrections.csv renames has the new key in each of the database's sheets."""
+    renames = sheets["corrections"].query("column == 'study'")
+    studies = renames[renames.sheet.eq("database/studies")]
+    new = dict(zip(studies.key, studies.value, strict=True))
+    for name in ("database/outcomes", "database/appraisal"):
+        table, own = sheets[name], renames[renames.sheet.eq(name)]
+        here = dict(zip(own.key, own.value, strict=True))
+        keys = reconcile.unit_keys(table, name.rpartition("/")[2])
+        for row, key in keys.items():
+            study = table.at[row, "study"]
+            if here.get(key, study) != new.get(study, study):
+                yield problem(name, row, "study", study, "renamed_in_part", "error",
+                              f"corrections.csv calls it {new.get(study, study)} in database/studies and {here.get(key, study)} here: give it one key in all sheets")  # fmt: skip
+
+
 def _decided(sheet, sheets):
     """The first coder's sheet with what was decided, as far as it was."""
     a = sheets[f"coder_a/{sheet}"]
@@ -684,5 +700,6 @@ CROSS_RULES = (
     orphan_study, orphan_theme, events_above_total, interval, ratio_not_positive, arms_exceed_randomised, p_disagrees,
     figures_incomplete, decision_and_reason, study_twice, trial_of_trial, row_id_twice, year_of_key, key_spelled_twice,
     coded_by_one, form_changed,
-    consensus_fits, decided_figures, sd_like_se, database_disagrees, corrections_fit, plausibility.implausible,
+    consensus_fits, decided_figures, sd_like_se, database_disagrees, corrections_fit, renamed_in_part,
+    plausibility.implausible,
 )  # fmt: skip
