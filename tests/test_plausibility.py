@@ -59,6 +59,8 @@ def test_what_is_not_odd_is_not_named():
     assert found(printed("0.1531", "0.1608")) == []
     assert found(printed("0.1531", "0.1600")) == []  # the standard error of g by the other formula
     assert found(add_row(DB, 6, row_id="D9001", instrument="", effect="0.31")) == []  # a new series
+    assert found(printed("0.1531", "0.161")) == []  # rounded
+    assert found(add_row(DB, 6, row_id="D0006", instrument="GAF, disability", effect="0.28")) == []
     assert found(put(DB, 4, "study", "Able 2021")) == []  # no conclusion of the coders to compare
     assert found(put(DB, 3, "study", "Able 2021")) == []
     assert found(put(A, 7, "favours", "arm2")) == []
@@ -93,7 +95,8 @@ SLIPS = {
     "a conclusion that one coder alone draws": (both(direction_rows(30), put(A, 7, "favours", "arm2")), "conclusion_alone", A, 7),
     "a database against the conclusion": (both(put(DB, 3, "study", "Able 2021"), put(DB, 3, "mean_arm1", "12")), "sources_differ", DB, 3),
     "an effect of a source turned round": (both(one_way_round(12), put(DB, 6, "positive_favours", "arm2")), "signs_elsewhere", DB, 6),
-    "a few people more": (both(printed("0.1531", "0.1608"), put(DB, 3, "n_arm1", "85")), "printed_se_differs", DB, 3),
+    "a lost sign beside its sister": (add_row(DB, 6, row_id="D0006", instrument="GAF, disability", effect="-0.28", ci_low="-0.53", ci_high="-0.03"), "signs_elsewhere", DB, 6),
+    "a few people more": (both(printed("0.1531", "0.1608"), put(DB, 3, "n_arm1", "82")), "printed_se_differs", DB, 3),
     "an arm's n against a printed effect": (both(put(DB, 6, "measure", "g"), put(DB, 6, "se", "0.1600"), put(DB, 6, "n_arm1", "80"), put(DB, 6, "n_arm2", "57")), "printed_se_differs", DB, 6),
     "a row twice": (add_row(DB, 3, row_id="D0009"), "figures_twice", DB, 7),
     "a trial twice": (add_row(DB, 3, row_id="D0009", study="Able 2021"), "figures_twice", DB, 7),

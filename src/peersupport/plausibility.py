@@ -100,7 +100,9 @@ def printed_effect_differs(rows: pd.DataFrame) -> Iterator[dict]:
     d = (rows.mean_arm1 - rows.mean_arm2) / pooled_sd
     g, _ = hedges_g(d, rows.n_arm1, rows.n_arm2)
     correction = small_sample_correction(rows.n_arm1 + rows.n_arm2 - 2)
-    _, variance = hedges_g(d.fillna(rows.effect / correction), rows.n_arm1, rows.n_arm2)
+    d = d.fillna(rows.effect / correction)
+    _, variance = hedges_g(d, rows.n_arm1, rows.n_arm2)
+    _, variance_of_d = hedges_g(d / correction, rows.n_arm1, rows.n_arm2)
     rows = rows.assign(
         effect=np.where(rows.positive_favours.eq("arm2"), -rows.effect, rows.effect),
         g=g * np.where(rows.higher_is_better.eq("yes"), 1, -1),
@@ -110,9 +112,12 @@ def printed_effect_differs(rows: pd.DataFrame) -> Iterator[dict]:
     limit = np.where(by_means, 0.002, 0.15)  # coders' sources print adjusted effects beside means
     yield from warn(rows, (rows.g - rows.effect).abs() > limit, "effect", "printed_effect_differs",
                     lambda row: f"means, SDs and n give {row['g']:.3f}: one of the figures is not as in the source")  # fmt: skip
-    off = (rows.own_se / rows.se - 1).abs()
-    off_corrected = (rows.own_se * correction / rows.se - 1).abs()  # both formulas are in use
-    yield from warn(rows, np.minimum(off, off_corrected) > np.where(by_means, 0.006, 0.025), "se", "printed_se_differs",
+    by_d = np.sqrt(variance_of_d)
+    in_use = [rows.own_se, by_d, correction * by_d]  # by g, by d, by d corrected as g is
+    off = np.minimum.reduce([(se - rows.se).abs() for se in in_use])
+    rounding = 0.5 * 10.0 ** -rows.se.map(lambda x: len(f"{x:g}".partition(".")[2])).astype(float)
+    limit = np.where(by_means, rounding + 0.001 * rows.se, 0.025 * rows.se)
+    yield from warn(rows, off > limit, "se", "printed_se_differs",
                     lambda row: f"the arms' n give {row['own_se']:.3f}: one of them is not as in the source")  # fmt: skip
 
 
@@ -296,12 +301,22 @@ def sources_differ(rows: pd.DataFrame) -> Iterator[dict]:
 
 
 def signs_elsewhere(rows: pd.DataFrame) -> Iterator[dict]:
-    """A source prints its effects one way round."""
+    """A source prints its effects one way round, and those of one scale in one study and week hardly differ in sign."""
     signed = rows[rows.positive_favours.isin(["arm1", "arm2"])]
     of_source = signed.groupby("source_url").positive_favours.transform("size")
     alike = signed.groupby(["source_url", "positive_favours"]).positive_favours.transform("size")
     yield from warn(signed, (of_source >= 5) & (alike <= 0.1 * of_source), "positive_favours", "signs_elsewhere",
                     "nearly all other effects of this source count the other way: check which arm a positive one favours")  # fmt: skip
+    printed = rows[
+        rows.outcome_type.eq("precalc") & rows.measure.isin(STANDARDISED) & rows.scale.ne("")
+    ]
+    way = towards_arm1(printed)
+    same = [
+        printed[c].astype(str)
+        for c in ("sheet", "study", "scale", "outcome_domain", "time_point", "time_weeks")
+    ]
+    yield from warn(printed, way.groupby(same).transform("nunique").gt(1) & way.ne(0), "effect", "signs_elsewhere",
+                    "another effect on this scale, at the same time in the study, has the other sign: check both")  # fmt: skip
 
 
 def figures_twice(rows: pd.DataFrame) -> Iterator[dict]:
