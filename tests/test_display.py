@@ -4,6 +4,8 @@ import base64
 
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.layout_engine import LayoutEngine
+from matplotlib.transforms import Bbox
 
 from peersupport import sheets
 
@@ -37,3 +39,30 @@ def test_shown_twice_the_picture_is_the_same(picture):
 def test_the_files_are_written_whether_or_not_it_is_shown(picture, tmp_path):
     names = {path.name for path in (tmp_path / "figures").iterdir()}
     assert names == {"01_line.svg", "01_line.png", "index.csv"}
+
+
+class Trembling(LayoutEngine):
+    """Puts the axes where they are asked to be, but for what a solver leaves over."""
+
+    _adjust_compatible = _colorbar_gridspec = True
+
+    def __init__(self, off):
+        super().__init__()
+        self.off = off
+
+    def execute(self, fig):
+        box = Bbox([[0.1 + self.off, 0.1], [0.9, 0.7 + self.off]])
+        fig.axes[0].set_position(box, which="original")
+
+
+def test_a_layout_that_trembles_gives_the_same_bytes(tmp_path, monkeypatch):
+    (tmp_path / "parameters.yml").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(plt.rcParams, "svg.hashsalt", "peersupport")
+    written = []
+    for off in (0, 3e-13):
+        figure, axes = plt.subplots(layout=Trembling(off))
+        axes.plot([1, 2, 4])
+        sheets.write_figure(figure, "drawing", notebook="01", title="A line", alt_text="rises")
+        written.append([(tmp_path / f"figures/drawing{x}").read_bytes() for x in (".svg", ".png")])
+    assert written[0] == written[1]

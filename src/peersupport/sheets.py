@@ -10,6 +10,7 @@ import yaml
 from matplotlib import pyplot as plt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.transforms import Bbox
 
 from peersupport import intake
 from peersupport.display import Picture
@@ -144,11 +145,23 @@ def _laid_out(figure, canvas):
     figure.dpi = DPI
     if engine:
         engine.execute(figure)
+        _round_positions(figure)
     with plt.rc_context({"figure.constrained_layout.use": False}):
         figure.set_layout_engine(None)
         yield
         figure.set_layout_engine(engine or "none")
     figure.canvas, figure.dpi = screen, dpi
+
+
+def _round_positions(figure):
+    """The solver of the layout ends some 1e-13 elsewhere with other addresses in memory, and ids in the SVG tell."""
+    for axes in figure.axes:
+        settled, moves = (
+            axes.get_position(original=True).get_points().round(6),
+            axes.get_in_layout(),
+        )
+        axes.set_position(Bbox(settled), which="original")
+        axes.set_in_layout(moves)
 
 
 def _index_figure(index: Path, name: str, notebook: str, title: str, alt_text: str) -> None:
