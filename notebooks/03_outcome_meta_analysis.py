@@ -27,6 +27,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from peersupport import absolute, battery, diagnostics, sheets, small_study, wording
+from peersupport.display import readable
 from peersupport.figures.diagnostic import domain_page
 from peersupport.figures.forest import forest, summary_forest
 from peersupport.figures.style import use_style
@@ -79,9 +80,8 @@ main = {key: models[battery.MAIN] for key, models in fits.items()}
 pooled = battery.pooled_table([fit for models in fits.values() for fit in models.values()])
 sheets.write_table(pooled, "tables/pooled_outcomes.csv")
 shared = ["outcome_domain", "family", "trials", "n", "effect", "ci_low", "ci_high"]
-pooled.loc[pooled["model"].eq(battery.MAIN), [*shared, "pi_low", "pi_high", "i2"]].round(
-    2
-).reset_index(drop=True)
+by_main = pooled.loc[pooled["model"].eq(battery.MAIN), [*shared, "pi_low", "pi_high", "i2"]]
+readable(by_main.replace({"outcome_domain": labels}).astype({"n": int}))
 
 # %%
 fitted = pooled["effect"].notna()
@@ -238,9 +238,8 @@ small = pd.DataFrame(
     ]
 )
 sheets.write_table(small, "tables/small_study_effects.csv")
-small[
-    ["outcome_domain", "trials", "egger_slope", "egger_p", "size_p", "rank_p", "interpreted"]
-].round(3)
+columns = ["outcome_domain", "trials", "egger_slope", "egger_p", "size_p", "rank_p", "interpreted"]
+readable(small[columns].replace({"outcome_domain": labels}), 3)
 
 # %%
 read = small[small["interpreted"]]
@@ -271,7 +270,8 @@ in_absolute_terms = pd.DataFrame(
 )
 sheets.write_table(in_absolute_terms, "tables/absolute_effects.csv")
 columns = ["outcome_domain", "nnt_kraemer_kupfer", "nnt_furukawa", "nnt_risk_ratio", "points"]
-in_absolute_terms[[*columns, "probability_above_0", "probability_above_small"]].round(2)
+columns += ["probability_above_0", "probability_above_small"]
+readable(in_absolute_terms[columns].replace({"outcome_domain": labels}))
 
 # %%
 Markdown(
