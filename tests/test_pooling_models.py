@@ -53,6 +53,19 @@ def test_che_with_cr2_agrees_with_clubsandwich(name):
     agree(ours, [expected[key] for key in keys], 1e-4)
 
 
+@NESTED
+def test_variance_components_do_not_hang_on_rounding(name):
+    """Rows in another order round otherwise: a search that stops early ends some 1e-8 elsewhere."""
+    _, y, v, trial = nested(name)
+    covariance = multilevel.sampling_covariance(v, trial, 0.6)
+    there = multilevel.variance_components(y, covariance, trial)
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(len(y))
+        mixed = covariance[np.ix_(order, order)]
+        again = multilevel.variance_components(y[order], mixed, trial[order])
+        assert np.allclose(again, there, rtol=1e-11, atol=1e-14)
+
+
 def test_konstantopoulos_2011_has_its_published_three_level_estimates():
     """Konstantopoulos 2011, table 5 / metafor: mean 0.1847, district 0.0651, school 0.0327."""
     _, y, v, trial = nested("konstantopoulos2011")
