@@ -173,7 +173,9 @@ def test_families_are_never_mixed_and_service_use_is_joined():
 
 
 def test_study_facts_come_by_study_and_missing_judgements_are_said():
-    studies = pd.DataFrame({"study": ["A 2015"], "design": ["rct"], "helper_experience": ["mixed"]})
+    studies = pd.DataFrame(
+        {"study": ["A 2015"], "design": ["rct"], "helper_experience": ["mixed"]}
+    ).assign(condition_arm2="waitlist")
     risk = pd.DataFrame({"study": ["A 2015"], "domain": ["overall"], "judgement": ["high"]})
     bare = effects().drop(columns=["design", "helper_experience", "risk_of_bias"])
     joined = battery.with_study_facts(bare, studies, risk)

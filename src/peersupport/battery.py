@@ -17,7 +17,7 @@ from peersupport.selection_model import fit_selection
 MAIN = "random_reml_hk"
 RECOVERY_TYPES = ("personal", "clinical", "functional")
 ANY_SERVICE_USE = "any_service_use"
-EXTRA_LABELS = {ANY_SERVICE_USE: "Hospital or other service use"}
+STUDY_FACTS = ["design", "helper_experience", "condition_arm2"]
 RANDOMISED = ("rct", "cluster_rct", "pilot_rct")
 UNCONVERTED = ("means", "change", "events_rr")  # methods that use the trial's own means or counts
 MINIMUM_DF = 4  # below it Satterthwaite's approximation is outside its tested range (Tipton 2015)
@@ -93,12 +93,18 @@ def domains(effects: pd.DataFrame, minimum_trials: int, order: list[str]) -> lis
     return [domain for domain in found if domain.trials >= minimum_trials]
 
 
+def outcome_labels(codes: dict[str, dict[str, str]]) -> dict[str, str]:
+    """Label of each domain, recovery type and union of domains; codes: the codebook's lists."""
+    union = {ANY_SERVICE_USE: "Hospital or other service use"}
+    return codes["outcome_domain"] | codes["recovery_type"] | union
+
+
 def with_study_facts(
     effects: pd.DataFrame, studies: pd.DataFrame, risk: pd.DataFrame
 ) -> pd.DataFrame:
-    """Effects with their study's design, helper_experience and overall risk of bias."""
+    """Effects with STUDY_FACTS and the overall risk of bias of their study."""
     overall = risk[risk["domain"].eq("overall")].set_index("study")["judgement"]
-    facts = studies.drop_duplicates("study").set_index("study")[["design", "helper_experience"]]
+    facts = studies.drop_duplicates("study").set_index("study")[STUDY_FACTS]
     return effects.join(facts, on="study").assign(
         risk_of_bias=effects["study"].map(overall).fillna("no_information")
     )

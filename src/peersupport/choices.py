@@ -10,18 +10,6 @@ from peersupport import selection
 from peersupport.battery import ANY_SERVICE_USE, RECOVERY_TYPES
 from peersupport.effects import ROUTES
 
-STUDY_FACTS = ["design", "helper_experience", "condition_arm2"]
-
-
-def with_facts(effects: pd.DataFrame, studies: pd.DataFrame, risk: pd.DataFrame) -> pd.DataFrame:
-    """Effects with what the choices ask of their study: STUDY_FACTS and the overall `risk_of_bias`."""
-    facts = studies.drop_duplicates("study").set_index("study")[STUDY_FACTS]
-    overall = risk[risk["domain"].eq("overall")].set_index("study")["judgement"]
-    judged = effects["study"].map(overall).fillna("no_information")
-    return effects.join(facts, on="study").assign(
-        risk_of_bias=judged, flags=effects["flags"].fillna("")
-    )
-
 
 def families(effects: pd.DataFrame, least: int, order: list[str]) -> dict[tuple, pd.DataFrame]:
     """(domain or recovery type, family of effects) -> all its rows, where `least` trials or more are in
@@ -48,7 +36,7 @@ def selections(effects: pd.DataFrame, aliases: dict, choices: dict) -> dict[tupl
     Trials that leave the rule nothing to decide are settled here; the others are put before it, the
     cases of one order of time points and figures in one call.
     """
-    rows = effects.reset_index(drop=True)
+    rows = effects.fillna({"flags": ""}).reset_index(drop=True)
     kind = rows["method"].map({name: route.figures for name, route in ROUTES.items()})
     taken, cases = {}, {}
     for (time, times), (figure, figures) in product(

@@ -87,9 +87,7 @@ def evidence(effects, studies, trails, risk, settings) -> Evidence:
     pooled = pd.concat([domain.rows for domain in domains])
     return Evidence(
         domains={battery.slug(d.name, d.family): d for d in domains},
-        labels=sheets.labels("outcome_domain")
-        | sheets.labels("recovery_type")
-        | battery.EXTRA_LABELS,
+        labels=battery.outcome_labels(sheets.codebook()["codes"]),
         levels={column: _levels(pooled[column], codes) for column, (_, codes) in GROUPS.items()},
         years=(int(pooled["year"].min()), int(pooled["year"].max())),
         risk=risk,

@@ -6,7 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from peersupport import sheets
-from peersupport.battery import EXTRA_LABELS, MAIN
+from peersupport.battery import MAIN, outcome_labels
 from peersupport.claims import RULES, SUPPORTED
 from peersupport.figures.forest import shown
 from peersupport.grade import DOMAINS, LEVEL_LABELS
@@ -24,7 +24,7 @@ TOP = {
 
 def pages(summary):
     """Path to text for the front page and the claims."""
-    keys, labels = ["outcome_domain", "family"], outcome_labels()
+    keys, labels = ["outcome_domain", "family"], outcome_labels(sheets.codebook()["codes"])
     pooled = sheets.read_table("tables/pooled_outcomes.csv")
     pooled = pooled[pooled["model"].eq(MAIN)].set_index(keys)
     findings = sheets.read_table("tables/summary_of_findings.csv").set_index(keys)
@@ -35,10 +35,6 @@ def pages(summary):
         "index.md": front_page(summary, results, ledger, findings, pooled, labels),
         "claims.md": claims_page(ledger, asked, findings, pooled, labels),
     }
-
-
-def outcome_labels():
-    return sheets.labels("outcome_domain") | sheets.labels("recovery_type") | EXTRA_LABELS
 
 
 # ---------------------------------------------------------------- one claim
