@@ -7,7 +7,7 @@ import pytest
 from metafor_reference import as_effects
 
 from peersupport import battery, diagnostics, small_study, wording
-from peersupport.figures.diagnostic import domain_page
+from peersupport.figures.diagnostic import baujat_plot, domain_page
 from peersupport.figures.forest import forest, interval, shown, summary_forest
 from peersupport.figures.style import use_style
 from peersupport.pooling import univariate
@@ -128,6 +128,19 @@ def test_page_of_pictures_stays_on_the_page(trials, family):
     )
     assert len(figure.axes) == 10
     assert outside(figure) == []
+
+
+def test_names_beside_crowded_points_cover_no_point_and_no_name():
+    x = np.array([4.8, 4.7, 4.6, 4.6, 3.8, 3.7, 0.1])
+    table = pd.DataFrame({"study": [f"Mulfinger {2000 + i}" for i in range(7)], "x": x})
+    table["y"] = [0.129, 0.133, 0.131, 0.128, 0.131, 0.128, 0.01]
+    _, axes = plt.subplots(figsize=(2.2, 2.3), layout="none")
+    baujat_plot(axes, table)
+    names = [t.get_window_extent() for t in axes.texts if t.get_text() in set(table["study"])]
+    points = axes.transData.transform(table[["x", "y"]])
+    assert 2 <= len(names) < 6
+    assert [box.count_contains(points) for box in names] == [0] * len(names)
+    assert [box.count_overlaps(names) for box in names] == [1] * len(names)  # with itself
 
 
 def test_summary_forest_gives_each_family_its_axis():

@@ -70,7 +70,8 @@ def _lights(ax, table: pd.DataFrame, studies: Sequence[str], domains: Sequence[s
     style.leave_out_of_layout(ax.collections)
     ax.set_yticks(range(len(studies)), studies, fontsize=6.5)
     if domains[-1] == "overall":
-        ax.axvline(len(domains) - 1.5, color=style.GREY, lw=0.4)
+        x = len(domains) - 1.5
+        ax.plot([x, x], [-0.7, len(studies) - 0.5], color=style.GREY, lw=0.4)
     ax.set_xlim(-0.6, len(domains) - 0.4)
     ax.xaxis.tick_top()
     ax.tick_params(length=0, pad=2)

@@ -1,7 +1,10 @@
 """The page of pictures beside each forest plot: is the answer one trial's, one model's, or biased?"""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
+from matplotlib.transforms import Bbox
 from scipy import stats
 
 from peersupport.diagnostics import p_value_curve
@@ -164,23 +167,34 @@ def baujat_plot(axes, table: pd.DataFrame):
     """Trials far right add to heterogeneity, trials far up move the average; the first named."""
     axes.plot(table["x"], table["y"], "o", color=BLUE, markersize=3.2)
     across, up = table["x"] / table["x"].max(), table["y"] / table["y"].max()
-    heights: list[float] = []  # of the names written so far, so that none is written over another
-    for place in (across + up).sort_values(ascending=False, kind="stable").index[:6]:
-        near = any(abs(up[place] - height) < 0.06 for height in heights)
-        if across[place] + up[place] < 0.5 or near:
-            continue
-        heights.append(up[place])
-        right = across[place] > 0.55
-        axes.annotate(
-            table.loc[place, "study"], (table.loc[place, "x"], table.loc[place, "y"]),
-            xytext=(-3 if right else 3, 2), textcoords="offset points",
-            ha="right" if right else "left", fontsize=6.5,
-        )  # fmt: skip
-    axes.set_xlim(left=-0.03 * table["x"].max())
+    axes.set_xlim(-0.03 * table["x"].max(), 1.05 * table["x"].max())
     axes.set_ylim(-0.04 * table["y"].max(), 1.12 * table["y"].max())
+    taken = [_around(point) for point in axes.transData.transform(table[["x", "y"]])]
+    first = (across + up).sort_values(ascending=False, kind="stable")
+    for place in first[first >= 0.5].index[:6]:
+        _name_beside(axes, *table.loc[place, ["study", "x", "y"]], taken)
     axes.set_xlabel("Contribution to heterogeneity")
     axes.set_ylabel("Influence on the average")
     _title(axes, "Baujat: which trials matter most", 11)
+
+
+def _around(point, pixels: float = 2.0) -> Bbox:
+    return Bbox([point - pixels, point + pixels])
+
+
+def _name_beside(axes, name: str, x: float, y: float, taken: list[Bbox]):
+    """Writes the name at the first of four corners where it covers nothing that is taken, or nowhere."""
+    for across, up in product((1, -1), (1, -1)):
+        note = axes.annotate(
+            name, (x, y), xytext=(4 * across, 1 * up), textcoords="offset points", fontsize=6.5,
+            ha="left" if across > 0 else "right", va="bottom" if up > 0 else "top",
+        )  # fmt: skip
+        box = note.get_window_extent().padded(3)
+        inside = axes.bbox.x0 < box.x0 and box.x1 < axes.bbox.x1
+        if inside and not box.count_overlaps(taken):
+            taken.append(box)
+            return
+        note.remove()
 
 
 def sequence(axes, table: pd.DataFrame, fit: Fit, title: str):

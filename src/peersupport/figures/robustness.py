@@ -63,7 +63,7 @@ FLAT = {"rasterized": True}
 
 
 def specification_curve(
-    table: pd.DataFrame, panel: dict, levels: pd.DataFrame, main: float, family: str
+    table: pd.DataFrame, panel: dict, levels: pd.DataFrame, main: float, family: str, title: str
 ):
     """The curve above, the choices below, on one axis: the share of the specifications.
 
@@ -71,10 +71,11 @@ def specification_curve(
     main: the main analysis's effect.
     """
     strips = 2.9 * (len(panel) + 0.45 * levels["choice"].nunique())
-    height = 8 + 50 + 9 + strips + 13
+    height = 14 + 50 + 9 + strips + 13
     figure, (top, below) = new_figure(PAGE, height, 2, 1, sharex=True, layout="none")
     top.set_position([60 / PAGE, (22 + strips) / height, 106 / PAGE, 50 / height])
     below.set_position([60 / PAGE, 13 / height, 106 / PAGE, strips / height])
+    figure.text(2 / PAGE, 1 - 4 / height, title, fontsize=9, fontweight="bold", va="center")
     _curve(top, table, main, family)
     _choices(below, panel, levels)
     return figure
