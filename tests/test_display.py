@@ -1,11 +1,14 @@
 """A figure is shown once, with the words of its alt text."""
 
 import base64
+from io import BytesIO
 
+import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.layout_engine import LayoutEngine
 from matplotlib.transforms import Bbox
+from PIL import Image
 
 from peersupport import sheets
 
@@ -26,6 +29,14 @@ def test_the_picture_carries_its_alt_text_and_the_name_of_its_file(picture):
     words = 'A line that rises, "quoted" & <marked>'
     assert about == {"image/png": {"alt": words, "figure": "01_line"}}
     assert repr(picture) == f"01_line: {words}"
+
+
+def test_what_is_shown_is_the_stored_file_made_smaller(picture):
+    shown = Image.open(BytesIO(base64.b64decode(picture._repr_mimebundle_()[0]["image/png"])))
+    whole = Image.open(picture.file).convert("RGB")
+    assert (whole.size, shown.size) == ((600, 300), (200, 100))
+    assert np.allclose(np.asarray(shown).mean(), np.asarray(whole).mean(), atol=0.5)
+    assert np.asarray(shown).min() < 200  # the line is there
 
 
 def test_the_figure_is_closed_so_that_it_is_not_shown_again(picture):

@@ -3,14 +3,17 @@
 Tables are rounded, without index, and scroll when long; a figure carries its words for who cannot see it.
 """
 
-from functools import cached_property
+from base64 import b64encode
+from io import BytesIO
+from pathlib import Path
 
 import pandas as pd
-from IPython.core.pylabtools import print_figure
 from IPython.display import HTML
 from pandas.io.formats.style import Styler
+from PIL import Image
 
 SCROLL = "max-height: 30em; overflow: auto"
+SHRINK = 3  # a whole number, so that each pixel is the mean of nine
 
 
 def readable(table: pd.DataFrame, digits: int = 2) -> HTML:
@@ -25,18 +28,20 @@ def readable(table: pd.DataFrame, digits: int = 2) -> HTML:
 
 
 class Picture:
-    """A drawn figure with its alt text; rendered, for the screen, only where it is shown."""
+    """A stored figure with its alt text; made smaller for the screen, where it is shown."""
 
-    def __init__(self, figure, name: str, alt_text: str):
-        self.figure, self.name, self.alt_text = figure, name, alt_text
+    def __init__(self, file: Path, alt_text: str):
+        self.file, self.alt_text = file, alt_text
 
     def __repr__(self):
-        return f"{self.name}: {self.alt_text}"
+        return f"{self.file.stem}: {self.alt_text}"
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        about = {"alt": self.alt_text, "figure": self.name}
-        return {"image/png": self._png}, {"image/png": about}
+        about = {"alt": self.alt_text, "figure": self.file.stem}
+        return {"image/png": b64encode(self._small()).decode()}, {"image/png": about}
 
-    @cached_property  # drawn again, a figure may move by a pixel
-    def _png(self):
-        return print_figure(self.figure, base64=True)
+    def _small(self) -> bytes:
+        small = BytesIO()
+        with Image.open(self.file) as whole:
+            whole.convert("RGB").reduce(SHRINK).save(small, "PNG")
+        return small.getvalue()

@@ -1,7 +1,6 @@
 """The one module that opens files: raw sheets in, tidy tables and figures out."""
 
 import os
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import pandas as pd
 import yaml
 from matplotlib import pyplot as plt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.transforms import Bbox
 
 from peersupport import intake
@@ -124,44 +122,31 @@ def write_figure(figure, name: str, *, notebook: str, title: str, alt_text: str)
     folder.mkdir(exist_ok=True)
     about = {"Title": title, "Description": alt_text}
     _inside(folder, name)
-    for canvas, suffix, metadata in (
-        (FigureCanvasSVG, ".svg", about | {"Date": None}),
-        (FigureCanvasAgg, ".png", about),
-    ):
-        part = folder / f".{name}{suffix}"
-        with _laid_out(figure, canvas):
-            figure.savefig(part, format=suffix[1:], dpi=DPI, metadata=metadata)
-        os.replace(part, folder / f"{name}{suffix}")
+    _lay_out(figure)
+    with plt.rc_context({"figure.constrained_layout.use": False}):  # savefig would bring it back
+        figure.set_layout_engine(None)
+        for suffix, metadata in (("svg", about | {"Date": None}), ("png", about)):
+            part = folder / f".{name}.{suffix}"
+            figure.savefig(part, format=suffix, dpi=DPI, metadata=metadata)
+            os.replace(part, folder / f"{name}.{suffix}")
     _index_figure(folder / "index.csv", name, notebook, title, alt_text)
     plt.close(figure)
-    return Picture(figure, name, alt_text)
+    return Picture(folder / f"{name}.png", alt_text)
 
 
-@contextmanager
-def _laid_out(figure, canvas):
-    """The figure laid out for that canvas, its layout engine away: with one, savefig draws everything twice."""
-    screen, dpi, engine = figure.canvas, figure.dpi, figure.get_layout_engine()
-    canvas(figure)
+def _lay_out(figure):
+    """Once for both files: with a layout engine, each savefig lays out anew and draws everything twice."""
+    FigureCanvasAgg(figure)
     figure.dpi = DPI
-    if engine:
+    if engine := figure.get_layout_engine():
         engine.execute(figure)
         _round_positions(figure)
-    with plt.rc_context({"figure.constrained_layout.use": False}):
-        figure.set_layout_engine(None)
-        yield
-        figure.set_layout_engine(engine or "none")
-    figure.canvas, figure.dpi = screen, dpi
 
 
 def _round_positions(figure):
     """The solver of the layout ends some 1e-13 elsewhere with other addresses in memory, and ids in the SVG tell."""
     for axes in figure.axes:
-        settled, moves = (
-            axes.get_position(original=True).get_points().round(6),
-            axes.get_in_layout(),
-        )
-        axes.set_position(Bbox(settled), which="original")
-        axes.set_in_layout(moves)
+        axes.set_position(Bbox(axes.get_position(True).get_points().round(6)), which="original")
 
 
 def _index_figure(index: Path, name: str, notebook: str, title: str, alt_text: str) -> None:
