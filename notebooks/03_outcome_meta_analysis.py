@@ -55,7 +55,7 @@ risk = sheets.read_table("tables/risk_of_bias.csv")
 effects = battery.with_study_facts(
     sheets.read_table("effects.csv"), sheets.read_table("studies.csv"), risk
 )
-labels = sheets.labels("outcome_domain") | sheets.labels("recovery_type") | battery.EXTRA_LABELS
+labels = battery.outcome_labels(sheets.codebook()["codes"])
 domains = battery.domains(effects, minimum_trials, list(sheets.labels("outcome_domain")))
 held = effects[effects["selected"]].groupby(["outcome_domain", "family"])["trial"].nunique()
 too_few = held[held < minimum_trials]

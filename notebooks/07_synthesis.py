@@ -40,7 +40,7 @@ effects, studies = sheets.read_table("effects.csv"), sheets.read_table("studies.
 outcomes = sheets.read_table("outcomes.csv")
 pooled = sheets.read_table("tables/pooled_outcomes.csv")
 main = pooled[pooled["model"].eq(battery.MAIN)]
-labels = sheets.labels("outcome_domain") | sheets.labels("recovery_type") | battery.EXTRA_LABELS
+labels = battery.outcome_labels(sheets.codebook()["codes"])
 labels |= mod.OUTCOMES | sheets.labels("barrier")
 
 # %% [markdown]
