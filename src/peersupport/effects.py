@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from pymare.effectsize import TwoSampleEffectSizeConverter
 from scipy.special import gammaln
-from scipy.stats import norm, t
+from scipy.stats import norm, t, ttest_ind_from_stats
 
 EVENT_DOMAINS = ("hospitalisation", "service_use", "engagement")
 RATIOS = ("OR", "RR", "HR", "IRR")
@@ -102,10 +101,9 @@ def design_effect(n, clusters, icc):
 
 
 def from_means(rows):
-    figures = {f"{new}{arm}": rows[f"{old}_arm{arm}"].to_numpy() for arm in (1, 2) for new, old in
-               (("m", "mean"), ("sd", "sd"), ("n", "n"))}  # fmt: skip
-    d = TwoSampleEffectSizeConverter(**figures).get_d() if len(rows) else []
-    return hedges_g(d, rows.n_arm1, rows.n_arm2)
+    arm1, arm2 = (rows[[f"mean_arm{i}", f"sd_arm{i}", f"n_arm{i}"]].to_numpy().T for i in (1, 2))
+    t_value = ttest_ind_from_stats(*arm1, *arm2).statistic
+    return hedges_g(d_from_t(t_value, rows.n_arm1, rows.n_arm2), rows.n_arm1, rows.n_arm2)
 
 
 def from_events_to_g(rows):

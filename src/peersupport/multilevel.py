@@ -8,7 +8,8 @@ correlated at rho, and a sandwich variance that holds if rho is wrong (Pustejovs
 import numpy as np
 from scipy import stats
 from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import minimize, root
+
+from peersupport.optimum import lowest
 
 
 def sampling_covariance(v: np.ndarray, trial: np.ndarray, correlation: float) -> np.ndarray:
@@ -26,8 +27,7 @@ def variance_components(
 
     The restricted likelihood is maximised from several starts, edges included, with its exact
     gradient: dl/ds = -1/2 tr(P D) + 1/2 y'P D P y, P the REML projection and D the trial blocks of
-    ones (between) or the identity (within). At its maximum the likelihood is flat: a search ends
-    1e-8 away, wherever rounding leads it, and the root of the gradient is then found from there.
+    ones (between) or the identity (within).
     """
     y = np.asarray(y, float)
     scale = max(float(np.var(y, ddof=1)), 1e-12)
@@ -42,15 +42,7 @@ def variance_components(
         return value, np.array(slope)
 
     starts = [(0.5, 0.5), (0.0, 0.5), (0.5, 0.0), (0.0, 0.0), (0.05, 0.05)]
-    options = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 1000}
-    found = [
-        minimize(
-            negative, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * 2, options=options
-        )
-        for start in starts
-    ]
-    best = min(found, key=lambda result: result.fun).x
-    between, within = _sharpened(lambda share: negative(share)[1], best) * scale
+    between, within = lowest(negative, starts, [(0, np.inf)] * 2) * scale
     return float(between), float(within)
 
 
@@ -119,21 +111,6 @@ def heterogeneity(y: np.ndarray, covariance: np.ndarray, tau2: float) -> dict:
         "tau2": tau2,
         "i2": float(100 * tau2 / (tau2 + typical)),
     }
-
-
-def _sharpened(slope, share: np.ndarray) -> np.ndarray:
-    """The point beside `share` where the slope is zero, along the coordinates that are not at their edge."""
-    inside = share > 0
-
-    def moved(values: np.ndarray) -> np.ndarray:
-        place = share.copy()
-        place[inside] = values
-        return place
-
-    if not inside.any():
-        return share
-    found = root(lambda values: slope(moved(values))[inside], share[inside], tol=1e-14)
-    return moved(found.x) if np.allclose(found.x, share[inside], rtol=1e-4, atol=1e-6) else share
 
 
 def _restricted(y: np.ndarray, total: np.ndarray) -> tuple[float, np.ndarray]:

@@ -327,12 +327,21 @@ def curves_under_signs(
     size = len(data.y), data.y.shape[1] * len(flips)
     y = np.where(changed, data.y_flipped[..., None], data.y[..., None]).reshape(size)
     v = np.where(changed, data.v_flipped[..., None], data.v[..., None]).reshape(size)
+    y, v, place = _distinct(y, v)
     results = evaluate(y, v, choices, limits, everything=False)
     shape = (-1, data.y.shape[1], len(flips))
-    effect, low = (results[name].reshape(shape) for name in ("effect", "ci_low"))
+    effect, low = (results[name][..., place].reshape(shape) for name in ("effect", "ci_low"))
     return np.array(
         [_curve(effect[..., i], low[..., i], data.combinations) for i in range(len(flips))]
     )
+
+
+def _distinct(y, v):
+    """Each different column once, and where to find every column among them."""
+    columns = np.ascontiguousarray(np.vstack([y, v]).T)
+    as_bytes = columns.view(f"V{columns[0].nbytes}").ravel()
+    _, first, place = np.unique(as_bytes, return_index=True, return_inverse=True)
+    return y[:, first], v[:, first], place
 
 
 def _curve(effect, low, combinations):
@@ -360,7 +369,7 @@ def probability(observed: np.ndarray, under_null: np.ndarray) -> np.ndarray:
 
 
 def table(data: DataSets, results: dict[str, np.ndarray], choices: dict) -> pd.DataFrame:
-    """One row per distinct result of one family, sorted by effect.
+    """One row per result of one family that differs in its first six decimals, sorted by effect.
 
     Columns: every choice, `k`, `effect`, `ci_low`, `ci_high`, `p_value`, `tau2`, `data_set`,
     `combinations`. The choices are the first, in the declared order, of the `combinations` that lead
@@ -371,8 +380,9 @@ def table(data: DataSets, results: dict[str, np.ndarray], choices: dict) -> pd.D
     found = dict(zip([*names, "data_set"], np.nonzero(estimable), strict=True))
     rows = pd.DataFrame(found).assign(**{name: results[name][estimable] for name in RESULTS})
     rows["combinations"] = data.combinations[rows["data_set"]]
-    same = rows.groupby(["data_set", *RESULTS], sort=False, dropna=False)
-    rows = same.first().assign(combinations=same["combinations"].sum()).reset_index()
+    rounded = [rows[name].round(6) for name in RESULTS]  # what else differs is rounding
+    same = rows.groupby([rows["data_set"], *rounded], sort=False, dropna=False)
+    rows = rows.loc[same.head(1).index].assign(combinations=same["combinations"].sum().to_numpy())
     _, first = np.unique(data.place.ravel()[data.place.ravel() >= 0], return_index=True)
     first = np.flatnonzero(data.place.ravel() >= 0)[first]
     at = dict(zip(data.axes, np.unravel_index(first, data.place.shape), strict=True))

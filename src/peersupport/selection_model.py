@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
-from scipy.optimize import minimize
 from scipy.special import ndtr, ndtri
+
+from peersupport.optimum import lowest
 
 STEP = 0.025  # one-sided p-value, in the direction that favours peer support
 CUT = ndtri(1 - STEP)  # effect over standard error at which p is STEP
 LOG_ROOT_2PI = np.log(2 * np.pi) / 2
 RELATIVE_STEP = 1e-3
-BOUNDS = [(None, None), (0.0, None), (np.log(1e-3), np.log(100))]  # mean, tau, log publication
+BOUNDS = [(-np.inf, np.inf), (0.0, np.inf), (np.log(1e-3), np.log(100))]  # mean, tau2, log delta
 
 
 @dataclass(frozen=True)
@@ -44,71 +45,60 @@ def fit_selection(y: np.ndarray, v: np.ndarray) -> Selection:
         side = "no" if beyond.all() else "every"
         raise ValueError(f"{side} trial has a one-sided p of {STEP} or less")
 
-    def negative(parameters: np.ndarray) -> float:
-        mean, tau, log_delta = parameters
-        return -_log_likelihood(y, v, beyond, mean, tau**2, np.exp(log_delta))
+    def negative(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        return _negative(y, v, beyond, parameters)
 
-    start_mean = float(np.average(y, weights=1 / v))
-    starts = [(start_mean, tau, d) for tau in (0.0, float(np.std(y))) for d in (0.0, -1.0)]
-    best = _minimise(negative, starts)
-    mean, tau2, delta = best[0], best[1] ** 2, np.exp(best[2])
+    def unselected(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slope = negative(np.append(parameters, 0.0))
+        return value, slope[:2]
+
+    start = float(np.average(y, weights=1 / v))
+    spreads = (0.0, float(np.var(y)))
+    best = lowest(
+        negative, [(start, tau2, d) for tau2 in spreads for d in (0.0, -1.0, -3.0)], BOUNDS
+    )
+    plain = lowest(unselected, [(start, tau2) for tau2 in spreads], BOUNDS[:2])
+    mean, tau2, delta = best[0], best[1], np.exp(best[2])
     if not 1.001e-3 < delta < 99.9:
         raise ValueError("the likelihood has no maximum: relative publication runs to its bound")
-
-    def unselected(parameters: np.ndarray) -> float:
-        return negative(np.append(parameters, 0.0))
-
-    plain = _minimise(unselected, [start[:2] for start in starts[::2]])
-    gain = 2 * (unselected(plain) - negative(best))
+    gain = 2 * (unselected(plain)[0] - negative(best)[0])
     return Selection(
         effect=float(mean),
-        standard_error=_standard_error(y, v, beyond, np.array([mean, tau2, delta])),
+        standard_error=_standard_error(lambda at: negative(at)[1], best),
         tau2=float(tau2),
         relative_publication=float(delta),
-        log_likelihood=-negative(best),
+        log_likelihood=-negative(best)[0],
         likelihood_ratio_p=float(stats.chi2.sf(max(gain, 0.0), 1)),
     )
 
 
-def _log_likelihood(y, v, beyond, mean, tau2, delta):
-    total = np.sqrt(v + tau2)
-    unseen_side = ndtr((CUT * np.sqrt(v) - mean) / total)  # chance of a p above STEP
+def _negative(y, v, beyond, parameters):
+    """Minus the log likelihood and its gradient in mean, tau2 and log delta."""
+    mean, tau2, log_delta = parameters
+    delta, total = np.exp(log_delta), np.sqrt(v + tau2)
+    place, apart = (CUT * np.sqrt(v) - mean) / total, (y - mean) / total
+    unseen_side = ndtr(place)  # chance of a p above STEP
     seen = 1 - unseen_side + delta * unseen_side
-    density = -(((y - mean) / total) ** 2) / 2 - np.log(total)
-    return float(
-        np.sum(density - np.log(seen)) + beyond.sum() * np.log(delta) - len(y) * LOG_ROOT_2PI
-    )
+    density = -(apart**2) / 2 - np.log(total) - LOG_ROOT_2PI
+    value = np.sum(density - np.log(seen)) + beyond.sum() * log_delta
+    edge = (delta - 1) * np.exp(-(place**2) / 2 - LOG_ROOT_2PI) / seen
+    slope = [
+        np.sum((apart + edge) / total),
+        np.sum((apart**2 - 1 + edge * place) / total**2) / 2,
+        beyond.sum() - np.sum(delta * unseen_side / seen),
+    ]
+    return -float(value), -np.array(slope)
 
 
-def _minimise(function, starts):
-    """Quasi-Newton from each start, then a simplex around the best, which needs no gradient."""
-    limits = BOUNDS[: len(starts[0])]
-    ends = [minimize(function, s, method="L-BFGS-B", bounds=limits).x for s in starts]
-    options = {"xatol": 1e-9, "fatol": 1e-13, "maxiter": 4000}
-    best = min(ends, key=function)
-    return minimize(function, best, method="Nelder-Mead", bounds=limits, options=options).x
-
-
-def _standard_error(y, v, beyond, at):
+def _standard_error(slope, at):
     """Of the mean, from the inverse observed information; tau2 is left out where it is zero."""
     free = [0, 1, 2] if at[1] > 1e-6 else [0, 2]
+
+    def change(i: int, step: float) -> np.ndarray:
+        move = step * np.eye(3)[i]
+        return (slope(at + move) - slope(at - move))[free] / (2 * step)
+
+    # Richardson: the error of a difference falls with the square of its step
     steps = RELATIVE_STEP * np.maximum(np.abs(at), 0.01)
-
-    def value(offsets: dict[int, float]) -> float:
-        moved = at.copy()
-        for place, offset in offsets.items():
-            moved[place] += offset
-        return -_log_likelihood(y, v, beyond, moved[0], max(moved[1], 0.0), moved[2])
-
-    def curvature(i: int, j: int, shrink: float) -> float:
-        a, b = steps[i] * shrink, steps[j] * shrink
-        if i == j:
-            return (value({i: a}) - 2 * value({}) + value({i: -a})) / a**2
-        corners = [(1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)]
-        return sum(sign * value({i: s * a, j: t * b}) for s, t, sign in corners) / (4 * a * b)
-
-    # Richardson: the error of each difference falls with the square of its step
-    information = np.array(
-        [[(4 * curvature(i, j, 0.5) - curvature(i, j, 1)) / 3 for j in free] for i in free]
-    )
-    return float(np.sqrt(np.linalg.inv(information)[0, 0]))
+    information = np.array([(4 * change(i, steps[i] / 2) - change(i, steps[i])) / 3 for i in free])
+    return float(np.sqrt(np.linalg.inv((information + information.T) / 2)[0, 0]))
