@@ -1,5 +1,7 @@
 """How every figure looks: sizes in mm, fonts that ship with matplotlib, colours with a fixed meaning."""
 
+import gc
+
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 
@@ -70,6 +72,7 @@ RC = {
 def use_style() -> None:
     """Call once at the head of a notebook that draws."""
     mpl.rcParams.update(RC)
+    gc.set_threshold(100_000, 20, 20)  # a figure is many objects, and none is garbage yet
 
 
 def new_figure(width_mm: float, height_mm: float, *grid, **kwargs):
