@@ -141,7 +141,9 @@ def main():
 TEXT = """# The same chain in other environments
 
 `python sweeps/environments.py` (in `./run_all.sh --check-all`) runs every notebook in two copies of the project that differ in
-hash seed, time zone, language, user name, home, folder (blanks and other letters in its name) and number of threads.
+hash seed, time zone, language, user name, home, folder (blanks and other letters in its name) and number of threads. Where
+PEERSUPPORT_OTHER_PYTHON names another minor version of Python with the libraries of the lock, a third copy runs there; it is
+asked for the same numbers to 1e-9, not for the same bytes.
 
 """
 
