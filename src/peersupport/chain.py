@@ -202,9 +202,7 @@ def run_notebooks(scratch, names, sources):
         name: others & set(names) for name, others in forerunners(scripts).items() if name in names
     }
     last, began = scripts[-1].stem, time.monotonic()
-    at_once = (
-        processors() + 1
-    )  # a notebook also waits: for its kernel, its disk, processes of its own
+    at_once = processors() + 1  # a notebook also waits, for its kernel or its disk
     for stem, paths in run_in_order(waits, partial(run_apart, scratch, names), at_once):
         hand_in(own_place(scratch, stem), scratch, paths)
         shutil.rmtree(own_place(scratch, stem))
