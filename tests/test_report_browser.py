@@ -11,6 +11,7 @@ import nbformat
 import pandas as pd
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from peersupport.report.site import SUMMARY, build
 
@@ -223,31 +224,38 @@ def test_a_search_finds_a_study(site, visit):
     shown.page.keyboard.type("veterans QIDS")  # a cell of one table, a cell of another
     shown.page.keyboard.press("Enter")
     shown.page.get_by_role("link", name="Pfeiffer 2020").first.click()
-    assert shown.page.locator("h1").inner_text().startswith("Pfeiffer 2020")
+    expect(shown.page.locator("h1")).to_contain_text("Pfeiffer 2020")
     assert not shown.problems
 
 
-def column(page, number):
-    return page.locator(f"table.data tbody tr > :nth-child({number})").all_inner_texts()
+def sort_by(table, name):
+    """The page says when it is done: the click alone is answered before the rows have moved."""
+    header = table.get_by_role("columnheader", name=name)
+    header.click()
+    expect(header).to_have_attribute("aria-sort", "ascending")
 
 
 def test_a_table_sorts_and_filters(site, visit):
     page = visit(site / "studies/index.html").page
-    stored = column(page, 2)
-    page.get_by_role("columnheader", name="Year").click()
-    assert column(page, 2) == sorted(stored) != stored
+    rows = page.locator("table.data tbody tr")
+    years = page.locator("table.data tbody tr > :nth-child(2)")
+    stored = years.all_inner_texts()
+    sort_by(page.locator("table.data"), "Year")
+    assert sorted(stored) != stored
+    expect(years).to_have_text(sorted(stored))
     page.get_by_label("Filter").fill("veterans digital")
-    kept = [row.lower() for row in page.locator("table.data tbody tr").all_inner_texts()]
+    expect(rows).not_to_have_count(len(stored))
+    kept = [row.lower() for row in rows.all_inner_texts()]
     assert 0 < len(kept) < len(stored)
     assert all("veterans" in row and "digital" in row for row in kept)
     page.get_by_label("Filter").fill("no study says this")
-    assert page.get_by_text("No row holds these words.").is_visible()
+    expect(page.get_by_text("No row holds these words.")).to_be_visible()
 
 
 def test_effects_sort_by_their_number_and_not_by_its_letters(site, visit):
     page = visit(site / "index.html").page
     table = page.locator("table.data").first
-    table.get_by_role("columnheader", name="95% interval").click()
+    sort_by(table, "95% interval")
     lows = [
         float(re.match(r"[−\d.]+", text)[0].replace("−", "-"))
         for row in table.locator("tbody tr").all()
@@ -266,7 +274,7 @@ def test_a_figure_enlarges_with_its_alt_text(site, visit):
     assert large.evaluate("image => image.decode().then(() => image.naturalWidth)") > 1500
     assert not shown.axe()
     shown.page.keyboard.press("Escape")
-    assert not shown.page.get_by_role("dialog").count()
+    expect(shown.page.get_by_role("dialog")).to_have_count(0)
     assert not shown.problems
 
 
@@ -282,7 +290,7 @@ def test_a_notebook_shows_its_figures_and_reaches_all_of_them(site, visit):
     code = page.locator("details .highlight").first
     assert not code.is_visible()
     page.locator("summary").first.click()
-    assert code.is_visible()
+    expect(code).to_be_visible()
 
 
 def test_paper_has_whole_tables_and_nothing_to_click(site, visit):
