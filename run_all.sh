@@ -171,7 +171,7 @@ while (($#)); do
         --check-all) task=(-m peersupport.chain check --all) ;;
         --lab) task=(-m jupyterlab) ;;
         --report) task=(-m peersupport.report) ;;
-        --explore) task=(-m peersupport.explorer_page) ;;
+        --explore) task=(-m peersupport.explorer.page) ;;
         --help | -h)
             help
             exit

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from data import draw
-from peersupport import gosh, stacked
+from peersupport.multiverse import subsets
+from peersupport.pool import engine
 
 RUNS = 5
 ESTIMATORS = ["fixed", "DL", "HE", "SJ", "PM", "ML", "REML"]
@@ -47,7 +48,7 @@ def apart(ours, theirs):
 
 
 def numbers(pooled, interval):
-    half = stacked.half_width(pooled, interval)
+    half = engine.half_width(pooled, interval)
     return np.column_stack([pooled.effect, pooled.effect - half, pooled.effect + half, pooled.tau2])
 
 
@@ -61,7 +62,7 @@ def fits(folder):
     y, v = read(folder, "fits_y.csv"), read(folder, "fits_v.csv")
 
     def work(columns):
-        return lambda: numbers(stacked.pool(y[:, columns], v[:, columns], "REML"), "hartung_knapp")
+        return lambda: numbers(engine.pool(y[:, columns], v[:, columns], "REML"), "hartung_knapp")
 
     theirs = read(folder, "r_many.csv")
     one = clocked(work(slice(0, 1)), 50)
@@ -73,16 +74,16 @@ def fits(folder):
     yield label, "many", many, apart(many[0][: len(theirs)], theirs), 300
 
 
-def subsets(folder):
+def all_subsets(folder):
     y, v = read(folder, "gosh_y.csv")[:, 0], read(folder, "gosh_v.csv")[:, 0]
-    plan = gosh.Plan(len(y))
-    found = clocked(lambda: gosh.pool_block(y, v, plan, 0, "fixed")[0])
+    plan = subsets.Plan(len(y))
+    found = clocked(lambda: subsets.pool_block(y, v, plan, 0, "fixed")[0])
     theirs = read(folder, "r_gosh_fixed.csv")
     theirs = dict(zip(theirs[:, 0].astype(int), theirs[:, 1], strict=True))
     wanted = np.array([theirs[n] for n in plan.masks(0) @ (1 << np.arange(len(y)))])
     yield "(c) GOSH, 2^15 subsets, fixed effects", "gosh_fixed", found, apart(found[0], wanted), 200
     masks = read(folder, "gosh_masks.csv")
-    found = clocked(lambda: numbers(stacked.pool(*chosen(y, v, masks), "REML"), "wald")[:, [0, 3]])
+    found = clocked(lambda: numbers(engine.pool(*chosen(y, v, masks), "REML"), "wald")[:, [0, 3]])
     wanted = apart(found[0], read(folder, "r_gosh_reml.csv"))
     yield "(c) GOSH, 1,000 subsets, REML", "gosh_reml", found, wanted, 300
 
@@ -94,7 +95,7 @@ def small_study(folder):
         """20 x 200 fits: each trial of each data set left out in turn."""
         left = np.repeat(v[:, None], len(v), axis=1)
         left[np.arange(len(v)), np.arange(len(v))] = np.inf
-        fit = stacked.pool(
+        fit = engine.pool(
             np.repeat(y, len(y), axis=1).reshape(len(y), -1),
             left.transpose(0, 2, 1).reshape(len(y), -1),
             "REML",
@@ -102,8 +103,8 @@ def small_study(folder):
         return fit.effect.reshape(-1, len(y))  # fmt: skip
 
     def trim_and_fill():
-        filled_y, filled_v, filled = stacked.fill(*stacked.sort_columns(y, v), "REML")
-        return np.column_stack([stacked.pool(filled_y, filled_v, "REML").effect, filled])
+        filled_y, filled_v, filled = engine.fill(*engine.sort_columns(y, v), "REML")
+        return np.column_stack([engine.pool(filled_y, filled_v, "REML").effect, filled])
 
     for work, name, label in [
         (leave_one_out, "leave1out", "(d) leave-one-out, 200 data sets, REML"),
@@ -119,7 +120,7 @@ def multiverse(folder):
 
     def work():
         stack = chosen(y, v, masks[:264])
-        pooled = {e: stacked.pool(*stack, e) for e in ESTIMATORS}
+        pooled = {e: engine.pool(*stack, e) for e in ESTIMATORS}
         every = np.stack([numbers(pooled[e], i) for e, i in PAIRS], axis=1)
         return every.reshape(-1, 4)[:5000]
 
@@ -133,17 +134,17 @@ def growth():
     random = np.random.default_rng(1)
     for k in (10, 100, 1000, 10_000):
         y, v = draw(random, k, 100)
-        yield "trials (100 fits, REML)", k, lambda y=y, v=v: stacked.pool(y, v, "REML")
+        yield "trials (100 fits, REML)", k, lambda y=y, v=v: engine.pool(y, v, "REML")
     for d in (100, 1000, 10_000, 100_000):
         y, v = draw(random, 20, d)
-        yield "specifications (k = 20, REML)", d, lambda y=y, v=v: stacked.pool(y, v, "REML")
+        yield "specifications (k = 20, REML)", d, lambda y=y, v=v: engine.pool(y, v, "REML")
     y, v = (x[:, 0] for x in draw(random, 24, 1))
     for drawn in (1000, 10_000, 100_000, 1_000_000):
-        plan = gosh.Plan(24, 20, drawn)
+        plan = subsets.Plan(24, 20, drawn)
         yield (
             "subsets (k = 24, DL)",
             drawn,
-            lambda p=plan: [gosh.pool_block(y, v, p, b, "DL") for b in p.blocks],
+            lambda p=plan: [subsets.pool_block(y, v, p, b, "DL") for b in p.blocks],
         )
 
 
@@ -208,7 +209,7 @@ def main(folder, results):
     with (folder / "r_seconds.csv").open() as file:
         seconds = {row["name"]: float(row["seconds"]) for row in csv.DictReader(file)}
     rows = []
-    for part in (fits, subsets, small_study, multiverse):
+    for part in (fits, all_subsets, small_study, multiverse):
         for label, name, (_, elapsed, cpu), difference, aim in part(folder):
             rows.append(
                 (label, seconds[name], seconds[f"{name}_cpu"], elapsed, cpu, difference, aim)

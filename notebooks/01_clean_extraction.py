@@ -25,21 +25,19 @@ figures_used = ["means", "change", "events", "printed", "p"]
 import pandas as pd
 from IPython.display import Markdown, display
 
-from peersupport import (
-    audit,
-    clean,
-    effects,
-    flow,
-    provenance,
-    reconcile,
-    search,
-    selection,
-    sheets,
-    validation,
-)
-from peersupport.display import readable
+from peersupport.describe import agreement
+from peersupport.effects import select, signs
+from peersupport.effects.routes import effect_sizes
 from peersupport.figures import extraction as draw
 from peersupport.figures import style
+from peersupport.intake import clean, provenance, reconcile, validation
+from peersupport.search import prisma
+from peersupport.search.exports import deduplicate, match, read_exports
+from peersupport.store.codebook import codebook, labels
+from peersupport.store.pictures import write_figure
+from peersupport.store.sheets import read_raw
+from peersupport.store.tables import read_search_exports, write_table
+from peersupport.text.screen import readable
 
 style.use_style()
 here = "01_clean_extraction"
@@ -51,12 +49,12 @@ here = "01_clean_extraction"
 # Errors stop the chain here. Warnings change nothing: they are places to look at, in the spreadsheet row that is named.
 
 # %%
-book = sheets.codebook()
-raw, file_problems = sheets.read_raw()
-exports, export_problems = search.read_exports(sheets.read_search_exports())
+book = codebook()
+raw, file_problems = read_raw()
+exports, export_problems = read_exports(read_search_exports())
 problems = validation.validate(raw, file_problems + export_problems, book)
 validation.stop_on_errors(problems)
-sheets.write_table(problems, "validation.csv")
+write_table(problems, "validation.csv")
 display(readable(problems.groupby(["severity", "rule"]).size().rename("cells").reset_index()))
 display(readable(problems[problems.rule.ne("tolerated_code")].drop(columns="severity")))
 
@@ -77,19 +75,19 @@ Markdown(
 
 # %%
 cells = clean.decisions(raw)
-agreement = reconcile.agreement(cells)
-sheets.write_table(agreement, "agreement.csv")
-single = agreement.sheet.isin(["studies", "outcomes"]) | agreement.column.isin(
+agreed = agreement.agreement(cells)
+write_table(agreed, "agreement.csv")
+single = agreed.sheet.isin(["studies", "outcomes"]) | agreed.column.isin(
     ["judgement", "all themes"]
 )
-coded = agreement[agreement.kappa.notna() & single]
+coded = agreed[agreed.kappa.notna() & single]
 names = {column: column.replace("_", " ").capitalize() for column in coded.column} | {
     "p_operator": "Sign of p", "condition_arm2": "Comparator", "judgement": "Risk-of-bias judgement",
     "positive_favours": "Meaning of the sign", "favours": "Source's conclusion",
 }  # fmt: skip
 low, high = coded.loc[coded.ac1.idxmin()], coded.loc[coded.ac1.idxmax()]
 figure = draw.draw_agreement(coded, names)
-sheets.write_figure(
+write_figure(
     figure, "01_agreement", notebook=here, title="Agreement of two independent coders",
     alt_text=f"Gwet's AC1 and Cohen's kappa with 95% intervals for {len(coded)} coded columns, ranked. AC1 runs from "
     f"{low.ac1:.2f} ({low.column}) to {high.ac1:.2f} ({high.column}).",
@@ -102,8 +100,8 @@ Markdown(
     f"Agreement beyond chance (AC1) runs from {coded.ac1.min():.2f} to {coded.ac1.max():.2f} over {len(coded)} coded "
     f"columns, with a median of {coded.ac1.median():.2f}. It is lowest for {', '.join(differing)}: subgroups by these "
     "columns stand on softer ground than the others. The coders agreed on "
-    f"{agreement.set_index('column').agree['all themes']:.0%} of all pairs of a study and a theme; kappa there is "
-    f"{agreement.set_index('column').kappa['all themes']:.2f}."
+    f"{agreed.set_index('column').agree['all themes']:.0%} of all pairs of a study and a theme; kappa there is "
+    f"{agreed.set_index('column').kappa['all themes']:.2f}."
 )
 
 # %% [markdown]
@@ -112,9 +110,9 @@ Markdown(
 # how alike small effects are, so the share is the one to read.
 
 # %%
-figures = reconcile.figure_agreement(pd.concat([cells["outcomes"], cells["studies"]]))
+figures = agreement.figure_agreement(pd.concat([cells["outcomes"], cells["studies"]]))
 figures = figures[figures.n > 0]
-sheets.write_table(figures, "tables/figure_agreement.csv")
+write_table(figures, "tables/figure_agreement.csv")
 display(readable(figures, 3))
 Markdown(
     f"Of {figures.n.sum()} figures that both coders filled in, "
@@ -155,9 +153,7 @@ Markdown(
 
 # %%
 clusters = clean.as_numbers(raw["clusters"], book["sheets"]["clusters"])
-converted, exclusions = effects.effect_sizes(
-    tables["outcomes"], tables["studies"], clusters, assumed_icc
-)
+converted, exclusions = effect_sizes(tables["outcomes"], tables["studies"], clusters, assumed_icc)
 routes = converted.groupby(["family", "method", "conversion"]).agg(
     rows=("row_id", "size"), trials=("trial", "nunique")
 )
@@ -178,7 +174,7 @@ Markdown(
 # combined within the trial when the domain is pooled. Notebook 06 asks what other rules would have given.
 
 # %%
-chosen = selection.select(converted, book["instruments"], time_points, figures_used)
+chosen = select.select(converted, book["instruments"], time_points, figures_used)
 chosen = chosen.merge(tables["studies"][["study", "year"]], on="study", how="left")
 left = chosen.loc[
     ~chosen.selected, ["row_id", "study", "outcome_domain", "instrument", "time_weeks", "selection"]
@@ -198,10 +194,10 @@ Markdown(
 # decide, and what that does to the pooled results is shown.
 
 # %%
-conflicts = audit.direction_conflicts(converted)
-improvements = audit.signs_meaning_improvement(converted)
+conflicts = signs.direction_conflicts(converted)
+improvements = signs.signs_meaning_improvement(converted)
 display(readable(pd.concat([conflicts, improvements])))
-implausible = converted[audit.has_flag(converted, "implausibly_large")]
+implausible = converted[signs.has_flag(converted, "implausibly_large")]
 Markdown(
     f"{len(conflicts)} rows conflict: {', '.join(conflicts.row_id)}. {len(improvements)} printed effects mean improvement "
     "although a lower score is better; `positive_favours` records that, so their sign is kept. "
@@ -211,21 +207,19 @@ Markdown(
 
 # %%
 uncorrected = clean.tidy(raw | {"corrections": raw["corrections"].iloc[:0]}, cells, book)
-as_printed, _ = effects.effect_sizes(
-    uncorrected["outcomes"], uncorrected["studies"], clusters, assumed_icc
-)
-as_printed = selection.select(as_printed, book["instruments"], time_points, figures_used)
+as_printed, _ = effect_sizes(uncorrected["outcomes"], uncorrected["studies"], clusters, assumed_icc)
+as_printed = select.select(as_printed, book["instruments"], time_points, figures_used)
 variants = {
     "main analysis": chosen,
-    "sign as the database prints it": audit.as_the_database_prints(chosen),
-    "rows in conflict left out": audit.without_conflicts(chosen),
+    "sign as the database prints it": signs.as_the_database_prints(chosen),
+    "rows in conflict left out": signs.without_conflicts(chosen),
     "implausibly large effects used too": chosen.assign(
         selected=chosen.selected | chosen.row_id.isin(implausible.row_id)
     ),
     "without corrections": as_printed,
 }
-moved = audit.compare(variants, minimum_trials, within_trial_correlation)
-sheets.write_table(moved, "tables/direction_audit.csv")
+moved = signs.compare(variants, minimum_trials, within_trial_correlation)
+write_table(moved, "tables/direction_audit.csv")
 display(readable(moved, 3))
 span = moved.groupby("outcome_domain")["effect"].agg(lambda effect: effect.max() - effect.min())
 Markdown(
@@ -241,7 +235,7 @@ Markdown(
 
 # %%
 trail = provenance.trail(chosen[chosen.selected], raw, cells["outcomes"])
-sheets.write_table(trail, "provenance.csv")
+write_table(trail, "provenance.csv")
 for row_id in ["D0060", "O0093", "O0271", "O0336", "O0394"]:
     row = chosen.set_index("row_id").loc[row_id]
     display(Markdown(f"**{row_id}**, {row.study}, {row.instrument} ([source]({row.source_url}))"))
@@ -255,14 +249,14 @@ for row_id in ["D0060", "O0093", "O0271", "O0336", "O0394"]:
 # read, deduplicated (each merge is a row of `search_records.csv`) and counted in the other column.
 
 # %%
-exports = search.match(search.deduplicate(exports), raw["coder_a/studies"])
-log = flow.classify(raw["records"], raw["coder_a/studies"])
-boxes = flow.prisma(log, tables["studies"], exports)
-sheets.write_table(boxes, "tables/prisma.csv")
-sheets.write_table(exports, "tables/search_records.csv")
-figure = draw.draw_prisma(boxes, sheets.labels("reason"))
+exports = match(deduplicate(exports), raw["coder_a/studies"])
+log = prisma.classify(raw["records"], raw["coder_a/studies"])
+boxes = prisma.prisma(log, tables["studies"], exports)
+write_table(boxes, "tables/prisma.csv")
+write_table(exports, "tables/search_records.csv")
+figure = draw.draw_prisma(boxes, labels("reason"))
 count = boxes.set_index("detail").n
-sheets.write_figure(
+write_figure(
     figure, "01_prisma_flow", notebook=here, title="PRISMA 2020 flow diagram",
     alt_text=f"Flow diagram: {count['records found in stored public web pages']:.0f} records identified by other "
     f"methods, {count['reports sought for retrieval']:.0f} reports sought, {count['reports assessed for eligibility']:.0f} "
@@ -289,12 +283,12 @@ columns = """row_id study trial year outcome_domain recovery_type instrument tim
 ci_low ci_high n_arm1 n_arm2 method source selected selection outcome_type contrast higher_is_better conversion
 assumptions direction_source flags source_url locator""".split()
 for name, table in tables.items():
-    sheets.write_table(table, f"{name}.csv")
-sheets.write_table(chosen[columns], "effects.csv")
-sheets.write_table(exclusions, "exclusions.csv")
+    write_table(table, f"{name}.csv")
+write_table(chosen[columns], "effects.csv")
+write_table(exclusions, "exclusions.csv")
 for name in ("reviews", "grade"):
-    sheets.write_table(clean.as_numbers(raw[name], book["sheets"][name]), f"{name}.csv")
-sheets.write_table(raw["claims"], "claims.csv")
+    write_table(clean.as_numbers(raw[name], book["sheets"][name]), f"{name}.csv")
+write_table(raw["claims"], "claims.csv")
 handed_on = len(chosen) + len(exclusions)
 Markdown(
     f"{len(chosen)} effects and {len(exclusions)} exclusions make {handed_on} of {len(tables['outcomes'])} rows."

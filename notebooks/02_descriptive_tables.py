@@ -25,20 +25,18 @@ rob2_several_concerns = 2
 import pandas as pd
 from IPython.display import Markdown, display
 
-from peersupport import appraisal as apr
-from peersupport import descriptives as desc
-from peersupport import publication as pub
+from peersupport.describe import appraisal as apr
+from peersupport.describe import fidelity
+from peersupport.describe import studies as desc
+from peersupport.describe.countries import by_country, by_income
 from peersupport.figures import appraisal as lights
 from peersupport.figures import descriptive as draw
 from peersupport.figures import style, world
-from peersupport.sheets import (
-    labels,
-    read_reference,
-    read_table,
-    write_document,
-    write_figure,
-    write_table,
-)  # fmt: skip
+from peersupport.moderate import over_time
+from peersupport.store.codebook import labels
+from peersupport.store.pictures import write_figure  # fmt: skip
+from peersupport.store.tables import read_reference, read_table, write_document, write_table
+from peersupport.text import tables as pub
 
 style.use_style()
 here = "02_descriptive_tables"
@@ -204,7 +202,7 @@ write_figure(
 )  # fmt: skip
 
 # %%
-remote = desc.remote_share(studies, pandemic_start, pandemic_end, window_end)
+remote = over_time.remote_share(studies, pandemic_start, pandemic_end, window_end)
 write_table(remote, "tables/remote_delivery_by_period.csv")
 periods = "; ".join(
     f"{r.period}: {r.remote} of {r.of} ({r.share:.0%}, 95% CI {r.ci_low:.0%} to {r.ci_high:.0%})"
@@ -228,8 +226,8 @@ Markdown(
 
 # %%
 countries = read_reference("countries.csv")
-places = desc.by_country(randomised)
-income = desc.by_income(randomised, countries)
+places = by_country(randomised)
+income = by_income(randomised, countries)
 write_table(places, "tables/trials_by_country.csv")
 write_table(income, "tables/trials_by_income.csv")
 figure = draw.map_and_income(places, countries, income, world.world_map)
@@ -255,14 +253,14 @@ Markdown(
 # ## How the intervention is reported
 #
 # Five items after TIDieR. The share is that of the studies whose source says yes. The fidelity index that notebook 04 uses
-# is defined in `peersupport.descriptives.fidelity_index` and written here: one point each for training, supervision, a
+# is defined in `peersupport.describe.fidelity.fidelity_index` and written here: one point each for training, supervision, a
 # manual and a measurement of fidelity; once blank as soon as an item is not reported, once with such an item at 0.
 
 # %%
-reporting = desc.reporting(studies)
+reporting = fidelity.reporting(studies)
 write_table(reporting, "tables/reporting.csv")
-fidelity = desc.fidelity_table(studies)
-write_table(fidelity, "tables/fidelity_index.csv")
+indices = fidelity.fidelity_table(studies)
+write_table(indices, "tables/fidelity_index.csv")
 families = {"all": "All studies", **desc.DESIGN_FAMILY_LABEL}
 families.pop("nr")  # too few to show; in the table
 figure, axes = style.new_figure(style.PAGE, 100)
@@ -279,11 +277,11 @@ write_figure(
 )  # fmt: skip
 
 # %%
-complete = fidelity["fidelity_index"].notna().sum()
+complete = indices["fidelity_index"].notna().sum()
 Markdown(
     f"Of {len(studies)} studies: {text}. All four items of the index are answered in {complete} of them; counting what is "
-    f"not reported as 0, the index is 0 in {(fidelity['fidelity_index_absent'] == 0).sum()} and 4 in "
-    f"{(fidelity['fidelity_index_absent'] == 4).sum()}. The answers are mostly yes or not reported: an explicit no is "
+    f"not reported as 0, the index is 0 in {(indices['fidelity_index_absent'] == 0).sum()} and 4 in "
+    f"{(indices['fidelity_index_absent'] == 4).sum()}. The answers are mostly yes or not reported: an explicit no is "
     f"given {every['no'].sum()} times."
 )
 

@@ -26,15 +26,19 @@ baseline_risk = 0.2
 import pandas as pd
 from IPython.display import Markdown
 
-from peersupport import absolute, battery, diagnostics, sheets, small_study, wording
-from peersupport.display import readable
 from peersupport.figures.diagnostic import domain_page
 from peersupport.figures.forest import forest, summary_forest
 from peersupport.figures.style import use_style
-from peersupport.pooling import univariate
+from peersupport.pool import absolute, influence, models, small_study
+from peersupport.pool.fit import univariate
+from peersupport.store import codebook
+from peersupport.store.pictures import write_figure
+from peersupport.store.tables import read_table, write_table
+from peersupport.text import sentences
+from peersupport.text.screen import readable
 
 use_style()
-settings = battery.Settings(
+settings = models.Settings(
     correlation=within_trial_correlation,
     minimum_trials=minimum_trials,
     window_start=window_start,
@@ -51,12 +55,10 @@ settings = battery.Settings(
 # enough trials report it.
 
 # %%
-risk = sheets.read_table("tables/risk_of_bias.csv")
-effects = battery.with_study_facts(
-    sheets.read_table("effects.csv"), sheets.read_table("studies.csv"), risk
-)
-labels = battery.outcome_labels(sheets.codebook()["codes"])
-domains = battery.domains(effects, minimum_trials, list(sheets.labels("outcome_domain")))
+risk = read_table("tables/risk_of_bias.csv")
+effects = models.with_study_facts(read_table("effects.csv"), read_table("studies.csv"), risk)
+labels = models.outcome_labels(codebook.codebook()["codes"])
+domains = models.domains(effects, minimum_trials, list(codebook.labels("outcome_domain")))
 held = effects[effects["selected"]].groupby(["outcome_domain", "family"])["trial"].nunique()
 too_few = held[held < minimum_trials]
 Markdown(
@@ -75,12 +77,12 @@ Markdown(
 # assumed about results that were never published. A model that the data cannot carry says why.
 
 # %%
-fits = {(d.name, d.family): battery.fit_battery(d, settings) for d in domains}
-main = {key: models[battery.MAIN] for key, models in fits.items()}
-pooled = battery.pooled_table([fit for models in fits.values() for fit in models.values()])
-sheets.write_table(pooled, "tables/pooled_outcomes.csv")
+fits = {(d.name, d.family): models.fit_battery(d, settings) for d in domains}
+main = {key: fitted[models.MAIN] for key, fitted in fits.items()}
+pooled = models.pooled_table([fit for fitted in fits.values() for fit in fitted.values()])
+write_table(pooled, "tables/pooled_outcomes.csv")
 shared = ["outcome_domain", "family", "trials", "n", "effect", "ci_low", "ci_high"]
-by_main = pooled.loc[pooled["model"].eq(battery.MAIN), [*shared, "pi_low", "pi_high", "i2"]]
+by_main = pooled.loc[pooled["model"].eq(models.MAIN), [*shared, "pi_low", "pi_high", "i2"]]
 readable(by_main.replace({"outcome_domain": labels}).astype({"n": int}))
 
 # %%
@@ -99,14 +101,14 @@ Markdown(
 # (the tests hold its printed figures beside these). Its I² is the one from Q.
 
 # %%
-outcomes = sheets.read_table("outcomes.csv")
+outcomes = read_table("outcomes.csv")
 printed = outcomes[outcomes["source_url"].str.endswith("zenodo.7687898", na=False)]
 printed = printed.assign(trial=printed["row_id"], variance=printed["se"] ** 2)
 again = {kind: univariate(rows) for kind, rows in printed.groupby("recovery_type")}
 Markdown(
     "\n".join(
-        f"- {labels[kind]}: {wording.effect_text(fit)}, I² from Q {fit.i2_from_q:.0f}%, "
-        f"{wording.prediction_text(fit)}, {fit.k} rows."
+        f"- {labels[kind]}: {sentences.effect_text(fit)}, I² from Q {fit.i2_from_q:.0f}%, "
+        f"{sentences.prediction_text(fit)}, {fit.k} rows."
         for kind, fit in again.items()
     )
 )
@@ -118,10 +120,10 @@ Markdown(
 # effect of one new setting is expected.
 
 # %%
-sections = battery.sections(main)
+sections = models.sections(main)
 figure = summary_forest(sections, labels, title="Peer support against the comparator, by outcome")
-in_words = "; ".join(f"{labels[name]} {wording.effect_text(f)}" for (name, _), f in main.items())
-sheets.write_figure(
+in_words = "; ".join(f"{labels[name]} {sentences.effect_text(f)}" for (name, _), f in main.items())
+write_figure(
     figure,
     "03_summary_forest",
     notebook="03_outcome_meta_analysis",
@@ -137,7 +139,7 @@ sheets.write_figure(
 
 # %%
 findings = [
-    wording.finding(models, battery.MAIN, labels[name]) for (name, _), models in fits.items()
+    sentences.finding(fitted, models.MAIN, labels[name]) for (name, _), fitted in fits.items()
 ]
 Markdown("\n".join(f"- {sentence}" for sentence in findings))
 
@@ -155,20 +157,20 @@ for domain in domains:
     figure = forest(
         main[key],
         title=label,
-        model_line=wording.model_line(main[key]),
+        model_line=sentences.model_line(main[key]),
         risk=risk,
-        groups=battery.periods(domain, settings),
+        groups=models.periods(domain, settings),
     )
-    forests[key] = sheets.write_figure(
+    forests[key] = write_figure(
         figure,
-        f"03_forest_{battery.slug(*key)}",
+        f"03_forest_{models.slug(*key)}",
         notebook="03_outcome_meta_analysis",
         title=f"Forest plot: {label}",
-        alt_text=wording.alt_text(main[key], label),
+        alt_text=sentences.alt_text(main[key], label),
     )
 
 # %%
-widest = max(main, key=lambda key: main[key].trials if key[0] not in battery.RECOVERY_TYPES else 0)
+widest = max(main, key=lambda key: main[key].trials if key[0] not in models.RECOVERY_TYPES else 0)
 forests[widest]
 
 # %%
@@ -184,24 +186,24 @@ Markdown(
 # side by side, and what single trials do to the average and to its spread.
 
 # %%
-model_labels = {name: model.label for name, model in battery.MODELS.items()}
-tables = {key: diagnostics.page_tables(fit) for key, fit in main.items()}
+model_labels = {name: model.label for name, model in models.MODELS.items()}
+tables = {key: influence.page_tables(fit) for key, fit in main.items()}
 pages = {}
-for key, models in fits.items():
+for key, fitted in fits.items():
     figure = domain_page(
-        models,
+        fitted,
         model_labels,
-        main=battery.MAIN,
+        main=models.MAIN,
         title=labels[key[0]],
         filled=small_study.filled_points(main[key].effects),
         **tables[key],
     )
-    pages[key] = sheets.write_figure(
+    pages[key] = write_figure(
         figure,
-        f"03_page_{battery.slug(*key)}",
+        f"03_page_{models.slug(*key)}",
         notebook="03_outcome_meta_analysis",
         title=f"Funnel, models and influence: {labels[key[0]]}",
-        alt_text=wording.page_alt_text(models, battery.MAIN, tables[key], labels[key[0]]),
+        alt_text=sentences.page_alt_text(fitted, models.MAIN, tables[key], labels[key[0]]),
     )
 
 # %%
@@ -212,8 +214,8 @@ influences, without_each = (
     pd.concat([t[kind].assign(outcome_domain=n, family=f) for (n, f), t in tables.items()])
     for kind in ("influences", "left_out")
 )
-sheets.write_table(influences, "tables/influence.csv")
-sheets.write_table(without_each, "tables/leave_one_out.csv")
+write_table(influences, "tables/influence.csv")
+write_table(without_each, "tables/leave_one_out.csv")
 flagged = influences[influences["influential"] & (influences["family"] == "smd")]
 often = flagged["study"].value_counts()
 Markdown(
@@ -237,7 +239,7 @@ small = pd.DataFrame(
         for (name, family), fit in main.items()
     ]
 )
-sheets.write_table(small, "tables/small_study_effects.csv")
+write_table(small, "tables/small_study_effects.csv")
 columns = ["outcome_domain", "trials", "egger_slope", "egger_p", "size_p", "rank_p", "interpreted"]
 readable(small[columns].replace({"outcome_domain": labels}), 3)
 
@@ -263,12 +265,12 @@ Markdown(
 in_absolute_terms = pd.DataFrame(
     [
         absolute.absolute_row(
-            models[battery.MAIN], models["bayes_half_normal"], d.rows, outcomes, baseline_risk
+            fitted[models.MAIN], fitted["bayes_half_normal"], d.rows, outcomes, baseline_risk
         )
-        for d, models in zip(domains, fits.values(), strict=True)
+        for d, fitted in zip(domains, fits.values(), strict=True)
     ]
 )
-sheets.write_table(in_absolute_terms, "tables/absolute_effects.csv")
+write_table(in_absolute_terms, "tables/absolute_effects.csv")
 columns = ["outcome_domain", "nnt_kraemer_kupfer", "nnt_furukawa", "nnt_risk_ratio", "points"]
 columns += ["probability_above_0", "probability_above_small"]
 readable(in_absolute_terms[columns].replace({"outcome_domain": labels}))
@@ -276,6 +278,6 @@ readable(in_absolute_terms[columns].replace({"outcome_domain": labels}))
 # %%
 Markdown(
     "\n".join(
-        f"- {wording.absolute_text(row, labels)}" for row in in_absolute_terms.to_dict("records")
+        f"- {sentences.absolute_text(row, labels)}" for row in in_absolute_terms.to_dict("records")
     )
 )

@@ -29,19 +29,37 @@ long_follow_up_weeks = 26
 import pandas as pd
 from IPython.display import Markdown
 
-from peersupport import descriptives, sheets
-from peersupport import moderators as mod
-from peersupport.display import readable
+from peersupport.describe.countries import INCOME
+from peersupport.describe.fidelity import FIDELITY_ITEMS
+from peersupport.describe.studies import RANDOMISED, one_per_trial, participants
 from peersupport.figures import moderators as draw
 from peersupport.figures import style
-from peersupport.figures.forest import interval, p_text
+from peersupport.moderate import regression, subgroups
+from peersupport.moderate.over_time import follow_up_classes, long_follow_up, periods, pooled_by
+from peersupport.moderate.trials import (
+    ABSENT,
+    ALL_RECOVERY,
+    EXTRA_LEVELS,
+    GROUPINGS,
+    JOINT,
+    OUTCOMES,
+    TERMS,
+    outcome_rows,
+    study_facts,
+    trial_table,
+)
+from peersupport.store.codebook import labels
+from peersupport.store.pictures import write_figure
+from peersupport.store.tables import read_reference, read_table, write_table
+from peersupport.text.numbers import interval, p_text
+from peersupport.text.screen import readable
 
 style.use_style()
 here = "04_moderators"
-effects, studies = sheets.read_table("effects.csv"), sheets.read_table("studies.csv")
-outcomes = sheets.read_table("outcomes.csv")
-risk = sheets.read_table("tables/risk_of_bias.csv")
-facts = mod.study_facts(studies, risk, sheets.read_reference("countries.csv"))
+effects, studies = read_table("effects.csv"), read_table("studies.csv")
+outcomes = read_table("outcomes.csv")
+risk = read_table("tables/risk_of_bias.csv")
+facts = study_facts(studies, risk, read_reference("countries.csv"))
 
 # %% [markdown]
 # ## One effect per trial
@@ -53,15 +71,13 @@ facts = mod.study_facts(studies, risk, sheets.read_reference("countries.csv"))
 # %%
 selected = effects[effects["selected"]]
 trials = {
-    outcome: mod.trial_table(mod.outcome_rows(selected, outcome), facts, within_trial_correlation)
-    for outcome in mod.OUTCOMES
+    outcome: trial_table(outcome_rows(selected, outcome), facts, within_trial_correlation)
+    for outcome in OUTCOMES
 }
-everything = trials[mod.ALL_RECOVERY]
+everything = trials[ALL_RECOVERY]
 Markdown(
     "Trials per outcome: "
-    + ", ".join(
-        f"{label.lower()} {len(trials[outcome])}" for outcome, label in mod.OUTCOMES.items()
-    )
+    + ", ".join(f"{label.lower()} {len(trials[outcome])}" for outcome, label in OUTCOMES.items())
     + f". In {everything['modality'].eq('nr').sum()} of {len(everything)} trials the source does not tell how peer "
     f"support was delivered, in {everything['peer_training'].eq('nr').sum()} not whether the peers were trained, in "
     f"{everything['supervision'].eq('nr').sum()} not whether they were supervised."
@@ -75,32 +91,34 @@ Markdown(
 # fidelity items are there twice: `nr` as missing, and `nr` counted as absent.
 
 # %%
-codes = {name: name.removesuffix(mod.ABSENT) for name in mod.GROUPINGS}
+codes = {name: name.removesuffix(ABSENT) for name in GROUPINGS}
 codes |= {"distance": "modality", "risk_of_bias": "judgement"}
-codes |= {item: "yes_no" for item in descriptives.FIDELITY_ITEMS}
+codes |= {item: "yes_no" for item in FIDELITY_ITEMS}
 level_labels = {
-    name: {k: v for k, v in sheets.labels(codes[name]).items() if k != "nr"} | mod.EXTRA_LEVELS
-    for name in mod.GROUPINGS
-    if name not in ("income_group", "decade") and not name.endswith(mod.ABSENT)
+    name: {k: v for k, v in labels(codes[name]).items() if k != "nr"} | EXTRA_LEVELS
+    for name in GROUPINGS
+    if name not in ("income_group", "decade") and not name.endswith(ABSENT)
 }
-level_labels["income_group"] = descriptives.INCOME | mod.EXTRA_LEVELS
+level_labels["income_group"] = INCOME | EXTRA_LEVELS
 level_labels["decade"] = {decade: decade for decade in sorted(everything["decade"].unique())}
 level_labels |= {
-    f"{item}{mod.ABSENT}": {"yes": "Yes", "no_or_nr": mod.EXTRA_LEVELS["no_or_nr"]}
-    for item in descriptives.FIDELITY_ITEMS
+    f"{item}{ABSENT}": {"yes": "Yes", "no_or_nr": EXTRA_LEVELS["no_or_nr"]}
+    for item in FIDELITY_ITEMS
 }
 
 # %%
-subgroups = pd.concat(
+by_group = pd.concat(
     [
-        mod.subgroups(trials[outcome], outcome, name, list(level_labels[name]), few_trials_subgroup)
-        for outcome in mod.OUTCOMES
-        for name in mod.GROUPINGS
+        subgroups.subgroups(
+            trials[outcome], outcome, name, list(level_labels[name]), few_trials_subgroup
+        )
+        for outcome in OUTCOMES
+        for name in GROUPINGS
     ],
     ignore_index=True,
 )
-sheets.write_table(subgroups, "tables/subgroups.csv")
-alone = subgroups[subgroups["tau2_model"].eq("separate")]
+write_table(by_group, "tables/subgroups.csv")
+alone = by_group[by_group["tau2_model"].eq("separate")]
 small = alone["warning"].ne("").sum()
 Markdown(
     f"**Warning.** {small} of {len(alone)} subgroups hold fewer than {few_trials_subgroup} trials. Their intervals are "
@@ -115,8 +133,8 @@ pages = {
     "whom": ("for whom and where", ["population", "setting", "income_group", "condition_arm2", "risk_of_bias", "decade"]),
     "how": (
         "how delivered and supported",
-        ["modality", "distance", "structure", "helper_experience", *descriptives.FIDELITY_ITEMS,
-         *(f"{item}{mod.ABSENT}" for item in descriptives.FIDELITY_ITEMS)],
+        ["modality", "distance", "structure", "helper_experience", *FIDELITY_ITEMS,
+         *(f"{item}{ABSENT}" for item in FIDELITY_ITEMS)],
     ),
 }  # fmt: skip
 
@@ -129,38 +147,36 @@ note = (
 index, drawn = alone.set_index(["outcome", "moderator"]), {}
 
 # %%
-for outcome, (page, (what, names)) in [(o, p) for o in mod.OUTCOMES for p in pages.items()]:
+for outcome, (page, (what, names)) in [(o, p) for o in OUTCOMES for p in pages.items()]:
     blocks = []
     for name in names:
-        both = subgroups[subgroups["outcome"].eq(outcome) & subgroups["moderator"].eq(name)]
+        both = by_group[by_group["outcome"].eq(outcome) & by_group["moderator"].eq(name)]
         rows = index.loc[[(outcome, name)]].assign(
             label=lambda t, n=name: t["level"].map(level_labels[n])
         )
-        blocks.append(
-            {"heading": mod.GROUPINGS[name], "test": draw.between_levels(both), "rows": rows}
-        )
-    figure = draw.subgroup_forest(blocks, f"{mod.OUTCOMES[outcome]}: {what}", note)
+        blocks.append({"heading": GROUPINGS[name], "test": draw.between_levels(both), "rows": rows})
+    figure = draw.subgroup_forest(blocks, f"{OUTCOMES[outcome]}: {what}", note)
     shown = pd.concat([block["rows"] for block in blocks])
     best = shown[shown["warning"].eq("")].sort_values("effect")
-    drawn[outcome, page] = sheets.write_figure(
-        figure, f"04_subgroups_{page}_{outcome}", notebook=here, title=f"Subgroups, {what}: {mod.OUTCOMES[outcome].lower()}",
+    drawn[outcome, page] = write_figure(
+        figure, f"04_subgroups_{page}_{outcome}", notebook=here, title=f"Subgroups, {what}: {OUTCOMES[outcome].lower()}",
         alt_text=f"Pooled effects of {len(shown)} subgroups. Of those with {few_trials_subgroup} trials or more they run "
         f"from g = {best['effect'].iloc[0]:.2f} ({best['label'].iloc[0].lower()}) to {best['effect'].iloc[-1]:.2f} "
         f"({best['label'].iloc[-1].lower()}).",
     )  # fmt: skip
 
 # %%
-drawn[mod.ALL_RECOVERY, "whom"]
+drawn[ALL_RECOVERY, "whom"]
 
 # %%
-drawn[mod.ALL_RECOVERY, "how"]
+drawn[ALL_RECOVERY, "how"]
 
 # %%
-tests = subgroups.dropna(subset=["p_between"]).drop_duplicates(
+tests = by_group.dropna(subset=["p_between"]).drop_duplicates(
     ["outcome", "moderator", "tau2_model"]
 )
-joined = tests[tests["outcome"].eq(mod.ALL_RECOVERY)]
-joined = joined.assign(moderator=joined["moderator"].map(mod.GROUPINGS))
+joined = tests[tests["outcome"].eq(ALL_RECOVERY)]
+joined = joined.assign(moderator=joined["moderator"].map(GROUPINGS))
 readable(
     joined[["moderator", "tau2_model", "q_between", "df_between", "df_residual", "p_between"]], 3
 )
@@ -168,9 +184,7 @@ readable(
 # %%
 both = tests.pivot(index=["outcome", "moderator"], columns="tau2_model", values="p_between")
 clear = both[both.max(axis=1) < 0.05]
-named = "; ".join(
-    f"{mod.OUTCOMES[o].lower()} by {mod.GROUPINGS[m].lower()}" for o, m in clear.index
-)
+named = "; ".join(f"{OUTCOMES[o].lower()} by {GROUPINGS[m].lower()}" for o, m in clear.index)
 Markdown(
     f"{len(both)} tests between levels were made, so about {0.05 * len(both):.0f} would fall below p = 0.05 by chance "
     f"alone. With separate and with common spread alike, {len(clear)} do: {named or 'none'}. The list is to be read as "
@@ -184,9 +198,9 @@ Markdown(
 # readers would act on. The two readings of "not reported" bracket what the sheets can say about it.
 
 # %%
-items = [name for item in descriptives.FIDELITY_ITEMS for name in (item, f"{item}{mod.ABSENT}")]
-fidelity = alone[alone["outcome"].eq(mod.ALL_RECOVERY) & alone["moderator"].isin(items)]
-fidelity = fidelity.assign(moderator=fidelity["moderator"].map(mod.GROUPINGS))
+items = [name for item in FIDELITY_ITEMS for name in (item, f"{item}{ABSENT}")]
+fidelity = alone[alone["outcome"].eq(ALL_RECOVERY) & alone["moderator"].isin(items)]
+fidelity = fidelity.assign(moderator=fidelity["moderator"].map(GROUPINGS))
 readable(
     fidelity[
         ["moderator", "level", "k", "n", "effect", "ci_low", "ci_high", "p_between", "warning"]
@@ -194,11 +208,11 @@ readable(
 )
 
 # %%
-told = everything[list(descriptives.FIDELITY_ITEMS)].ne("nr")
-said_no = everything[list(descriptives.FIDELITY_ITEMS)].eq("no").sum()
+told = everything[list(FIDELITY_ITEMS)].ne("nr")
+said_no = everything[list(FIDELITY_ITEMS)].eq("no").sum()
 Markdown(
     f"All four items are answered in {told.all(axis=1).sum()} of {len(everything)} trials. An explicit no is given for "
-    + ", ".join(f"{mod.GROUPINGS[item].lower()} {said_no[item]} times" for item in said_no.index)
+    + ", ".join(f"{GROUPINGS[item].lower()} {said_no[item]} times" for item in said_no.index)
     + ". Where no source says no, a comparison of yes with not reported compares reports, not programmes."
 )
 
@@ -211,27 +225,27 @@ Markdown(
 # %%
 options = {"permutations": permutations, "seed": seed, "few": few_trials_regression}
 tables = [
-    mod.meta_regression(trials[outcome], outcome, [term], "single", **options)
-    for outcome in mod.OUTCOMES
-    for term in mod.TERMS
+    regression.meta_regression(trials[outcome], outcome, [term], "single", **options)
+    for outcome in OUTCOMES
+    for term in TERMS
 ]
 tables += [
-    mod.meta_regression(trials[outcome], outcome, mod.JOINT, "joint", **options)
-    for outcome in mod.OUTCOMES
+    regression.meta_regression(trials[outcome], outcome, JOINT, "joint", **options)
+    for outcome in OUTCOMES
 ]
 regressions = pd.concat(tables, ignore_index=True)
-sheets.write_table(regressions, "tables/meta_regression.csv")
+write_table(regressions, "tables/meta_regression.csv")
 slopes = regressions[regressions["term"].ne("intercept")]
 shown = "outcome term estimate ci_low ci_high p_value p_permutation k r2 warning note".split()
 single = slopes[slopes["model"].eq("single")]
-readable(single[shown].replace({"outcome": mod.OUTCOMES, "term": mod.TERMS}), 3)
+readable(single[shown].replace({"outcome": OUTCOMES, "term": TERMS}), 3)
 
 # %%
 fitted = single.dropna(subset=["estimate"])
 strong = fitted[(fitted["p_value"] < 0.05) & (fitted["p_permutation"] < 0.05)]
 few = single["warning"].ne("").sum()
 phrases = [
-    f"{mod.OUTCOMES[row.outcome].lower()}, {mod.TERMS[row.term].lower()}: {row.estimate:+.2f} ({row.ci_low:.2f} to {row.ci_high:.2f})"
+    f"{OUTCOMES[row.outcome].lower()}, {TERMS[row.term].lower()}: {row.estimate:+.2f} ({row.ci_low:.2f} to {row.ci_high:.2f})"
     for row in strong.itertuples()
 ]
 Markdown(
@@ -241,25 +255,25 @@ Markdown(
 )
 
 # %%
-for outcome, label in mod.OUTCOMES.items():
+for outcome, label in OUTCOMES.items():
     panels = []
     for row in fitted[fitted["outcome"].eq(outcome)].itertuples():
-        unit = mod.TERMS[row.term].rpartition(", ")[2]
+        unit = TERMS[row.term].rpartition(", ")[2]
         text = f"change in g {interval(row.estimate, row.ci_low, row.ci_high, 'smd')}\n{unit}\nk = {row.k}, permutation {p_text(row.p_permutation)}"
-        line = mod.regression_line(trials[outcome], row.term)
+        line = regression.regression_line(trials[outcome], row.term)
         panels.append({"term": row.term, "trials": trials[outcome], "line": line, "text": text})
     figure = draw.bubbles(panels, f"{label}: effect against each moderator")
     words = [
-        f"{mod.TERMS[r.term]} {r.estimate:+.2f}"
+        f"{TERMS[r.term]} {r.estimate:+.2f}"
         for r in fitted[fitted["outcome"].eq(outcome)].itertuples()
     ]
-    drawn[outcome, "bubbles"] = sheets.write_figure(
+    drawn[outcome, "bubbles"] = write_figure(
         figure, f"04_bubbles_{outcome}", notebook=here, title=f"Meta-regression: {label.lower()}",
         alt_text=f"{len(panels)} bubble plots with fitted lines; slopes: {'; '.join(words)}.",
     )  # fmt: skip
 
 # %%
-drawn[mod.ALL_RECOVERY, "bubbles"]
+drawn[ALL_RECOVERY, "bubbles"]
 
 # %% [markdown]
 # ## The joint model
@@ -269,17 +283,17 @@ drawn[mod.ALL_RECOVERY, "bubbles"]
 
 # %%
 joint = slopes[slopes["model"].eq("joint")]
-readable(joint[shown].replace({"outcome": mod.OUTCOMES, "term": mod.TERMS}), 3)
+readable(joint[shown].replace({"outcome": OUTCOMES, "term": TERMS}), 3)
 
 # %%
-whole = joint[joint["outcome"].eq(mod.ALL_RECOVERY)].set_index("term")
+whole = joint[joint["outcome"].eq(ALL_RECOVERY)].set_index("term")
 clear = joint[(joint["ci_low"] > 0) | (joint["ci_high"] < 0)]
-thin = joint.loc[joint["k"] < few_trials_regression * len(mod.JOINT), "outcome"].nunique()
+thin = joint.loc[joint["k"] < few_trials_regression * len(JOINT), "outcome"].nunique()
 Markdown(
     f"In all recovery outcomes {whole['k'].iloc[0]} of {len(everything)} trials state all four. Per point of the fidelity "
     f"index the effect differs by {whole.estimate.iloc[0]:+.2f} ({whole.ci_low.iloc[0]:.2f} to {whole.ci_high.iloc[0]:.2f}). "
     f"{len(clear)} of {len(joint)} slopes have an interval that leaves 0 out. **Warning.** In {thin} of "
-    f"{len(mod.OUTCOMES)} outcomes there are fewer than {few_trials_regression} trials per moderator."
+    f"{len(OUTCOMES)} outcomes there are fewer than {few_trials_regression} trials per moderator."
 )
 
 # %% [markdown]
@@ -288,16 +302,16 @@ Markdown(
 # A slope belongs to everything that its moderator goes along with. Before reading one, look here what else changes.
 
 # %%
-pairs = mod.correlations(everything, [term for term in mod.TERMS if term != "fidelity_index"])
-sheets.write_table(pairs, "tables/moderator_correlations.csv")
-short = {term: mod.TERMS[term].split(",")[0] for term in mod.TERMS if term != "fidelity_index"}
+pairs = regression.correlations(everything, [term for term in TERMS if term != "fidelity_index"])
+write_table(pairs, "tables/moderator_correlations.csv")
+short = {term: TERMS[term].split(",")[0] for term in TERMS if term != "fidelity_index"}
 figure = draw.correlation_matrix(pairs, short)
 close = pairs[pairs["rho"].abs() >= 0.5].sort_values("rho", key=abs, ascending=False)
 named = "; ".join(
     f"{short[r.term_a]} and {short[r.term_b].lower()} ({r.rho:+.2f}, {r.k} trials)"
     for r in close.itertuples()
 )
-sheets.write_figure(
+write_figure(
     figure, "04_moderator_correlations", notebook=here, title="Rank correlations among moderators",
     alt_text=f"Triangle of {len(pairs)} correlations; 0.5 or more in size: {named or 'none'}.",
 )  # fmt: skip
@@ -315,50 +329,50 @@ Markdown(
 
 # %%
 distance = everything[everything["digital"].eq(1)]
-when = mod.periods(distance["year"], pandemic_start, pandemic_end)
+when = periods(distance["year"], pandemic_start, pandemic_end)
 named = {
     "before": f"before {pandemic_start}",
     "during": f"{pandemic_start} to {pandemic_end}",
     "after": f"after {pandemic_end}",
 }
-by_period = mod.pooled_by(distance, when, named, few_trials_subgroup)
+by_period = pooled_by(distance, when, named, few_trials_subgroup)
 
 # %% [markdown]
 # The same by how long people were followed, each trial once in every length that it reports.
 
 # %%
-rows = mod.outcome_rows(effects, mod.ALL_RECOVERY)
+rows = outcome_rows(effects, ALL_RECOVERY)
 rows = rows[rows["study"].map(facts["modality"]).eq("digital")]
 lengths = {
     "short": "under 13 weeks",
     "medium": f"13 to {long_follow_up_weeks - 1} weeks",
     "long": f"{long_follow_up_weeks} weeks or more",
 }
-classes = mod.follow_up_classes(rows["time_weeks"], long_follow_up_weeks)
+classes = follow_up_classes(rows["time_weeks"], long_follow_up_weeks)
 parts = [
-    mod.trial_table(rows[classes.eq(c)], facts, within_trial_correlation).assign(length=c)
+    trial_table(rows[classes.eq(c)], facts, within_trial_correlation).assign(length=c)
     for c in lengths
     if classes.eq(c).any()
 ]
 by_length = pd.concat(parts, ignore_index=True)
-by_length = mod.pooled_by(by_length, by_length["length"], lengths, few_trials_subgroup)
+by_length = pooled_by(by_length, by_length["length"], lengths, few_trials_subgroup)
 over_time = pd.concat([by_period.assign(split="period"), by_length.assign(split="follow-up")])
-sheets.write_table(over_time, "tables/digital_over_time.csv")
+write_table(over_time, "tables/digital_over_time.csv")
 readable(over_time[["split", "label", "k", "n", "effect", "ci_low", "ci_high", "tau2", "warning"]])
 
 # %%
-counts = descriptives.participants(studies, outcomes)
-randomised = descriptives.one_per_trial(studies, counts)
-randomised = randomised[randomised["design"].isin(descriptives.RANDOMISED)]
-length = mod.long_follow_up(randomised, outcomes, long_follow_up_weeks)
-order = [*sheets.labels("modality"), "nr"]
+counts = participants(studies, outcomes)
+randomised = one_per_trial(studies, counts)
+randomised = randomised[randomised["design"].isin(RANDOMISED)]
+length = long_follow_up(randomised, outcomes, long_follow_up_weeks)
+order = [*labels("modality"), "nr"]
 length = length.set_index("modality").reindex(order).dropna(subset=["trials"]).reset_index()
-length["label"] = length["modality"].map(sheets.labels("modality") | {"nr": "Not reported"})
-sheets.write_table(length.drop(columns="label"), "tables/long_follow_up.csv")
+length["label"] = length["modality"].map(labels("modality") | {"nr": "Not reported"})
+write_table(length.drop(columns="label"), "tables/long_follow_up.csv")
 figure = draw.digital_over_time(by_period, by_length, length, long_follow_up_weeks)
 digital = length.set_index("modality").loc["digital"]
 text = f"{digital.long:.0f} of {digital.stated:.0f} digital trials that state a length followed people for {long_follow_up_weeks} weeks or more"
-sheets.write_figure(
+write_figure(
     figure, "04_digital_over_time", notebook=here, title="Digital peer support by period and length of follow-up",
     alt_text=f"Pooled effects by period and by follow-up, and shares followed long; {text} ({digital.share:.0%}).",
 )  # fmt: skip

@@ -27,11 +27,13 @@ vote_majority = 0.7
 import pandas as pd
 from IPython.display import Markdown, display
 
-from peersupport import descriptives as desc
-from peersupport import direction as swim
-from peersupport import themes as thm
+from peersupport.describe import themes as thm
+from peersupport.describe import votes as swim
+from peersupport.describe.studies import NOT_REPORTED, RANDOMISED, one_per_trial, participants
 from peersupport.figures import style, thematic
-from peersupport.sheets import labels, read_table, write_figure, write_table
+from peersupport.store.codebook import labels
+from peersupport.store.pictures import write_figure
+from peersupport.store.tables import read_table, write_table
 
 style.use_style()
 here = "05_thematic_frequency"
@@ -127,11 +129,11 @@ Markdown(
 
 # %%
 population, setting = labels("population"), labels("setting")
-delivery = {**labels("modality"), **desc.NOT_REPORTED}
+delivery = {**labels("modality"), **NOT_REPORTED}
 groupings = {
     "population": (by_study["population"], population),
     "modality": (by_study["modality"].fillna("nr"), delivery),
-    "setting": (by_study["setting"].fillna("nr"), {**setting, **desc.NOT_REPORTED}),
+    "setting": (by_study["setting"].fillna("nr"), {**setting, **NOT_REPORTED}),
     "perspective": (thm.perspective(studies), thm.PERSPECTIVES),
 }
 tables = {
@@ -260,9 +262,9 @@ Markdown(
 
 # %%
 outcomes, effects = read_table("outcomes.csv"), read_table("effects.csv")
-counts = desc.participants(studies, outcomes)
-trials = desc.one_per_trial(studies, counts)
-randomised = trials[trials["design"].isin(desc.RANDOMISED)].set_index("trial")
+counts = participants(studies, outcomes)
+trials = one_per_trial(studies, counts)
+randomised = trials[trials["design"].isin(RANDOMISED)].set_index("trial")
 rows = swim.row_directions(outcomes, effects)
 votes = swim.trial_directions(rows[rows["trial"].isin(randomised.index)], vote_majority)
 unpooled = swim.not_pooled(votes, effects, minimum_trials)

@@ -62,16 +62,20 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from peersupport import battery, blocks, choices, gosh, sheets
-from peersupport import multiverse as many
-from peersupport.display import readable
 from peersupport.figures import robustness as draw
 from peersupport.figures import style
+from peersupport.multiverse import choices, curve, data_sets, evaluate, workers
+from peersupport.multiverse.subsets import Plan, all_subsets
+from peersupport.pool import models
+from peersupport.store import codebook
+from peersupport.store.pictures import write_figure
+from peersupport.store.tables import read_table, write_table
+from peersupport.text.screen import readable
 
 style.use_style()
 here = "06_robustness"
-limits = many.Limits(minimum_trials, correction_trials)
-labels = battery.outcome_labels(sheets.codebook()["codes"])
+limits = evaluate.Limits(minimum_trials, correction_trials)
+labels = models.outcome_labels(codebook.codebook()["codes"])
 
 # %% [markdown]
 # ## The choices
@@ -83,18 +87,18 @@ labels = battery.outcome_labels(sheets.codebook()["codes"])
 # studies are fitted only where enough trials are left.
 
 # %%
-effects = battery.with_study_facts(
-    sheets.read_table("effects.csv"),
-    sheets.read_table("studies.csv"),
-    sheets.read_table("tables/risk_of_bias.csv"),
+effects = models.with_study_facts(
+    read_table("effects.csv"),
+    read_table("studies.csv"),
+    read_table("tables/risk_of_bias.csv"),
 )
-taken = choices.selections(effects, sheets.codebook()["instruments"], multiverse)
-families = choices.families(effects, multiverse_trials, list(sheets.labels("outcome_domain")))
+taken = choices.selections(effects, codebook.codebook()["instruments"], multiverse)
+families = choices.families(effects, multiverse_trials, list(codebook.labels("outcome_domain")))
 names = {key: labels[key[0]] + (" (risk ratio)" if key[1] == "log_rr" else "") for key in families}
 data = {}
 for key, rows in families.items():
     own = {pair: mask[effects.index.get_indexer(rows.index)] for pair, mask in taken.items()}
-    data[key] = many.data_sets(rows, own, multiverse, minimum_trials)
+    data[key] = data_sets.data_sets(rows, own, multiverse, minimum_trials)
 first = effects.index[
     taken[next(iter(multiverse["time_point"])), next(iter(multiverse["figures"]))]
 ]
@@ -115,19 +119,19 @@ Markdown(
 # %%
 tables, grids, axes = {}, {}, {}
 for key, d in data.items():
-    results = many.evaluate(d.y, d.v, multiverse, limits)
-    tables[key] = many.table(d, results, multiverse)
-    axes[key] = {name: list(multiverse[name]) for name in many.MODEL_CHOICES} | d.axes
+    results = evaluate.evaluate(d.y, d.v, multiverse, limits)
+    tables[key] = curve.table(d, results, multiverse)
+    axes[key] = {name: list(multiverse[name]) for name in evaluate.MODEL_CHOICES} | d.axes
     grids[key] = {
-        name: many.on_grid(results[name], d.place) for name in ("effect", "ci_low", "ci_high")
+        name: evaluate.on_grid(results[name], d.place) for name in ("effect", "ci_low", "ci_high")
     }
 keyed = {key: table.assign(outcome_domain=key[0], family=key[1]) for key, table in tables.items()}
 everything = pd.concat(keyed.values(), ignore_index=True)
 everything = everything[["outcome_domain", "family", *everything.columns[:-2]]]
-sheets.write_table(everything, "tables/multiverse.csv")
-settings = battery.Settings(multiverse["rho"][0], minimum_trials)
-domains = battery.domains(effects, multiverse_trials, list(sheets.labels("outcome_domain")))
-alone = {(d.name, d.family): battery.fit_model(d, battery.MAIN, settings).effect for d in domains}
+write_table(everything, "tables/multiverse.csv")
+settings = models.Settings(multiverse["rho"][0], minimum_trials)
+domains = models.domains(effects, multiverse_trials, list(codebook.labels("outcome_domain")))
+alone = {(d.name, d.family): models.fit_model(d, models.MAIN, settings).effect for d in domains}
 apart = max(abs(grids[key]["effect"].flat[0] - alone[key]) for key in grids)
 Markdown(
     f"{everything.combinations.sum():,} of the combinations can be estimated; they give {len(everything):,} different "
@@ -145,20 +149,20 @@ Markdown(
 # %%
 pieces, size = [], 100
 for number, d in enumerate(data.values()):
-    flips = many.sign_flips(len(d.trials), sign_flips, [seed, number])
+    flips = curve.sign_flips(len(d.trials), sign_flips, [seed, number])
     pieces += [(d, flips[i : i + size], multiverse, limits) for i in range(0, sign_flips, size)]
-curves = np.concatenate(blocks.run(many.curves_under_signs, pieces, "multiverse under no effect"))
+curves = np.concatenate(workers.run(curve.curves_under_signs, pieces, "multiverse under no effect"))
 curves = dict(zip(data, curves.reshape(len(data), sign_flips, 2), strict=True))
 rows = []
 for key, d in data.items():
-    found = many.summary(grids[key])
+    found = curve.summary(grids[key])
     observed = np.array([found["median"], found["share_ci_above_0"]])
-    p_median, p_share = many.probability(observed, curves[key])
+    p_median, p_share = curve.probability(observed, curves[key])
     counts = {"trials": len(d.trials), "data_sets": d.y.shape[1], "results": len(tables[key])}
     rows.append(dict(zip(["outcome_domain", "family"], key, strict=True)) | counts | found)
     rows[-1] |= {"p_median": p_median, "p_share": p_share}
 summary = pd.DataFrame(rows)
-sheets.write_table(summary, "tables/multiverse_summary.csv")
+write_table(summary, "tables/multiverse_summary.csv")
 
 # %%
 shown = summary.assign(outcome=[names[key] for key in data]).set_index("outcome")
@@ -190,14 +194,14 @@ Markdown(
 # is evenly grey along its length is a choice that does not matter; one that is dark at one end moves the answer.
 
 # %%
-levels = {key: many.levels_table(grids[key], axes[key]) for key in data}
+levels = {key: curve.levels_table(grids[key], axes[key]) for key in data}
 for key, row in zip(data, rows, strict=True):
-    panel = many.panel(grids[key]["effect"], axes[key])
+    panel = curve.panel(grids[key]["effect"], axes[key])
     figure = draw.specification_curve(
         tables[key], panel, levels[key], row["main_effect"], key[1], names[key]
     )
-    sheets.write_figure(
-        figure, f"06_curve_{battery.slug(*key)}", notebook=here, title=f"Specification curve: {names[key]}",
+    write_figure(
+        figure, f"06_curve_{models.slug(*key)}", notebook=here, title=f"Specification curve: {names[key]}",
         alt_text=f"{row['estimable']:,} specifications of {names[key].lower()} ordered by effect, from "
         f"{row['lowest']:.2f} to {row['highest']:.2f}, median {row['median']:.2f}; {row['share_ci_above_0']:.0%} of the "
         f"intervals lie above 0, {row['share_ci_below_0']:.0%} below. Main analysis: {row['main_effect']:.2f}.",
@@ -205,7 +209,7 @@ for key, row in zip(data, rows, strict=True):
 all_levels = pd.concat(
     {key: table for key, table in levels.items()}, names=["outcome_domain", "family"]
 )
-sheets.write_table(all_levels.reset_index(level=[0, 1]), "tables/multiverse_levels.csv")
+write_table(all_levels.reset_index(level=[0, 1]), "tables/multiverse_levels.csv")
 widest = summary.loc[(summary.highest - summary.lowest).idxmax()]
 Markdown(
     f"The widest curve is that of {labels[widest.outcome_domain].lower()}: from {widest.lowest:.2f} to "
@@ -222,15 +226,15 @@ Markdown(
 # %%
 shares = []
 for key in data:
-    moved = many.influence_of_choices(grids[key]["effect"], axes[key])
+    moved = curve.influence_of_choices(grids[key]["effect"], axes[key])
     shares.append(moved.assign(outcome_domain=key[0], family=key[1]))
 shares = pd.concat(shares, ignore_index=True)
-sheets.write_table(shares, "tables/multiverse_choices.csv")
+write_table(shares, "tables/multiverse_choices.csv")
 keyed_shares = shares.assign(key=list(zip(shares.outcome_domain, shares.family, strict=True)))
 top = shares.loc[shares.groupby(["outcome_domain", "family"]).share_total.idxmax()]
 most, times = top.choice.mode()[0], top.choice.value_counts().max()
 figure = draw.moving_choices(keyed_shares, names)
-sheets.write_figure(
+write_figure(
     figure, "06_choices", notebook=here, title="Which choice moves the pooled effect most",
     alt_text=f"Share of the variance of all specifications by choice and outcome. The largest share belongs to "
     f"{draw.CHOICE[most].lower()} in {times} of {len(data)} outcomes.",
@@ -252,9 +256,9 @@ Markdown(
 clouds, rows, trials = {"DL": [], "fixed": []}, [], []
 for number, (key, d) in enumerate(data.items()):
     who, y, v = d.main()
-    plan = gosh.Plan(len(who), gosh_all_up_to, gosh_drawn, seed + number)
+    plan = Plan(len(who), gosh_all_up_to, gosh_drawn, seed + number)
     for estimator, drawn in clouds.items():
-        cloud = gosh.all_subsets(y, v, who, plan, estimator)
+        cloud = all_subsets(y, v, who, plan, estimator)
         about = {"outcome_domain": key[0], "family": key[1], "model": estimator}
         rows.append(about | {"trials": len(who), "all_subsets": plan.complete} | cloud.summary)
         trials.append(cloud.splits.assign(**about))
@@ -262,13 +266,13 @@ for number, (key, d) in enumerate(data.items()):
 subsets, trials = pd.DataFrame(rows), pd.concat(trials, ignore_index=True)
 
 # %%
-sheets.write_table(subsets.round(6), "tables/gosh.csv")
-sheets.write_table(trials.round(6), "tables/gosh_trials.csv")
+write_table(subsets.round(6), "tables/gosh.csv")
+write_table(trials.round(6), "tables/gosh_trials.csv")
 split = trials[trials.model.eq("DL")].groupby(["outcome_domain", "family"], sort=False).first()
 for estimator, name in (("DL", "random"), ("fixed", "fixed")):
     figure = draw.subset_clouds(clouds[estimator])
     own = subsets[subsets.model.eq(estimator)]
-    sheets.write_figure(
+    write_figure(
         figure, f"06_gosh_{name}", notebook=here, title=f"All subsets of the trials, {name} effects",
         alt_text=f"Pooled effect and I² of {own.subsets.sum():,} subsets in {len(own)} outcomes. The trial that "
         f"separates the subsets most is drawn in each; the share of subsets above 0 runs from "
@@ -289,11 +293,11 @@ Markdown(
 # laid beside the whole curve; notebook 07 compares them one by one.
 
 # %%
-others = many.published(sheets.read_table("reviews.csv"))
+others = curve.published(read_table("reviews.csv"))
 figure = draw.overview(summary, others, names)
 compared = others.merge(summary, on=["outcome_domain", "family"])
 within = compared.effect.between(compared.lowest, compared.highest)
-sheets.write_figure(
+write_figure(
     figure, "06_overview", notebook=here, title="The whole multiverse beside the main analysis and other reviews",
     alt_text="; ".join(
         f"{names[key]}: {row.lowest:.2f} to {row.highest:.2f}, median {row.median:.2f}, main {row.main_effect:.2f}"

@@ -28,20 +28,26 @@ import json
 import pandas as pd
 from IPython.display import Markdown
 
-from peersupport import battery, claims, direction, grade, manuscript, published, sheets
-from peersupport import moderators as mod
-from peersupport.descriptives import RANDOMISED, one_per_trial, participants
-from peersupport.display import readable
+from peersupport.conclude import claims, grade, manuscript, reviews
+from peersupport.describe.studies import RANDOMISED, one_per_trial, participants
+from peersupport.describe.votes import row_directions
 from peersupport.figures import style, synthesis
+from peersupport.moderate.trials import ALL_RECOVERY, OUTCOMES, study_facts, trial_table
+from peersupport.pool import models
+from peersupport.store import codebook
+from peersupport.store.pictures import write_figure
+from peersupport.store.project import processed, project_root
+from peersupport.store.tables import read_reference, read_table, write_document, write_table
+from peersupport.text.screen import readable
 
 style.use_style()
 here = "07_synthesis"
-effects, studies = sheets.read_table("effects.csv"), sheets.read_table("studies.csv")
-outcomes = sheets.read_table("outcomes.csv")
-pooled = sheets.read_table("tables/pooled_outcomes.csv")
-main = pooled[pooled["model"].eq(battery.MAIN)]
-labels = battery.outcome_labels(sheets.codebook()["codes"])
-labels |= mod.OUTCOMES | sheets.labels("barrier")
+effects, studies = read_table("effects.csv"), read_table("studies.csv")
+outcomes = read_table("outcomes.csv")
+pooled = read_table("tables/pooled_outcomes.csv")
+main = pooled[pooled["model"].eq(models.MAIN)]
+labels = models.outcome_labels(codebook.codebook()["codes"])
+labels |= OUTCOMES | codebook.labels("barrier")
 
 # %% [markdown]
 # ## The evidence that the rules read
@@ -51,37 +57,37 @@ labels |= mod.OUTCOMES | sheets.labels("barrier")
 # only that the arms did not differ; they stay in the shares, and the verdict without them is shown beside.
 
 # %%
-domains = battery.domains(effects, minimum_trials, list(sheets.labels("outcome_domain")))
-risk = sheets.read_table("tables/risk_of_bias.csv")
-facts = mod.study_facts(studies, risk, sheets.read_reference("countries.csv"))
+domains = models.domains(effects, minimum_trials, list(codebook.labels("outcome_domain")))
+risk = read_table("tables/risk_of_bias.csv")
+facts = study_facts(studies, risk, read_reference("countries.csv"))
 trials = pd.concat(
     [
-        mod.trial_table(domain.rows, facts, within_trial_correlation).assign(
+        trial_table(domain.rows, facts, within_trial_correlation).assign(
             outcome_domain=domain.name, family=domain.family
         )
         for domain in domains
     ]
 )
-domain_votes = sheets.read_table("tables/effect_direction_votes.csv")
-signs = direction.row_directions(outcomes, effects)
+domain_votes = read_table("tables/effect_direction_votes.csv")
+signs = row_directions(outcomes, effects)
 votes = claims.votes_for_claims(domain_votes, signs, outcomes, studies, vote_majority)
-barriers = sheets.read_table("tables/barrier_ranks.csv")
+barriers = read_table("tables/barrier_ranks.csv")
 
 # %%
 evidence = claims.Evidence(
     pooled=main,
     trials=trials,
     votes=votes,
-    subgroups=sheets.read_table("tables/subgroups.csv"),
-    regressions=sheets.read_table("tables/meta_regression.csv"),
-    over_time=sheets.read_table("tables/digital_over_time.csv"),
+    subgroups=read_table("tables/subgroups.csv"),
+    regressions=read_table("tables/meta_regression.csv"),
+    over_time=read_table("tables/digital_over_time.csv"),
     barriers=barriers,
     studies=studies,
     outcomes=outcomes,
-    income=sheets.read_table("tables/trials_by_income.csv"),
+    income=read_table("tables/trials_by_income.csv"),
     labels=labels,
 )
-without = votes[votes["outcome_domain"].eq(mod.ALL_RECOVERY)]["direction"].eq("neither")
+without = votes[votes["outcome_domain"].eq(ALL_RECOVERY)]["direction"].eq("neither")
 Markdown(
     f"{trials['trial'].nunique()} trials enter a pooled result. {len(without)} trials tell something about a recovery "
     f"outcome; {without.sum()} of them ({without.mean():.0%}) say only that the arms did not differ."
@@ -94,12 +100,12 @@ Markdown(
 # that the data are too thin for either answer.
 
 # %%
-ledger = claims.evaluate(sheets.read_table("claims.csv"), evidence)
-sheets.write_table(ledger, "tables/claims.csv")
+ledger = claims.evaluate(read_table("claims.csv"), evidence)
+write_table(ledger, "tables/claims.csv")
 words = manuscript.VERDICT_WORDS
 counted = ledger["verdict"].map(words).value_counts()
 figure = synthesis.claims_page(ledger)
-sheets.write_figure(
+write_figure(
     figure, "07_claims", notebook=here, title="What the article claims, and what the data carry",
     alt_text=f"Table of {len(ledger)} claims: " + "; ".join(f"{r.claim_id} {words[r.verdict]}" for r in ledger.itertuples()) + ".",
 )  # fmt: skip
@@ -129,21 +135,21 @@ readable(ledger.assign(verdict=ledger["verdict"].map(words)).drop(columns=["verd
 # authors judge otherwise stands in `data/raw/grade.csv`, and is shown beside the suggestion, not in its place.
 
 # %%
-handed_on = sheets.processed("grade.csv").is_file()
-overrides = sheets.read_table("grade.csv") if handed_on else grade.NO_OVERRIDES
+handed_on = processed("grade.csv").is_file()
+overrides = read_table("grade.csv") if handed_on else grade.NO_OVERRIDES
 tau2 = main.set_index(["outcome_domain", "family"])["tau2"]
 keys = pd.MultiIndex.from_frame(trials[["outcome_domain", "family"]])
 weighted = trials.assign(weight=1 / (trials["variance"] + tau2.reindex(keys).to_numpy()))
 findings = grade.summary_of_findings(
     main,
     weighted,
-    sheets.read_table("tables/small_study_effects.csv"),
-    sheets.read_table("tables/absolute_effects.csv"),
+    read_table("tables/small_study_effects.csv"),
+    read_table("tables/absolute_effects.csv"),
     overrides,
     small_effect=small_effect,
     baseline=baseline_risk,
 )
-sheets.write_table(findings, "tables/summary_of_findings.csv")
+write_table(findings, "tables/summary_of_findings.csv")
 
 # %%
 shown = findings.assign(
@@ -195,8 +201,8 @@ Markdown(
 # therefore weaker support than it looks.
 
 # %%
-among = published.published_reviews(sheets.read_table("reviews.csv"), main)
-sheets.write_table(among, "tables/published_reviews.csv")
+among = reviews.published_reviews(read_table("reviews.csv"), main)
+write_table(among, "tables/published_reviews.csv")
 comparable = among[among["comparable"] & among["family"].eq("smd")]
 both = comparable.groupby("outcome_domain")["source"].transform("nunique").eq(2)
 figure = synthesis.published_forest(comparable[both], labels)
@@ -204,7 +210,7 @@ theirs = comparable[both & comparable["source"].eq("published")]
 ours = comparable[comparable["source"].eq("ours")].set_index("outcome_domain")
 inside = [r.ci_low <= ours.effect[r.outcome_domain] <= r.ci_high for r in theirs.itertuples()]
 text = f"{sum(inside)} of {len(theirs)} published intervals contain this review's estimate"
-sheets.write_figure(
+write_figure(
     figure, "07_published_reviews", notebook=here, title="This review among published ones",
     alt_text=f"Forest plot of {len(theirs)} published standardised results beside ours in {theirs['outcome_domain'].nunique()} "
     f"outcomes; {text}.",
@@ -230,16 +236,14 @@ Markdown(
 # %%
 randomised = one_per_trial(studies, participants(studies, outcomes))
 people = randomised.loc[randomised["design"].isin(RANDOMISED), "participants"].sum()
-followed = sheets.read_table("tables/long_follow_up.csv").set_index("modality").loc["digital"]
-flow = sheets.read_table("tables/prisma.csv")
+followed = read_table("tables/long_follow_up.csv").set_index("modality").loc["digital"]
+flow = read_table("tables/prisma.csv")
 numbers = manuscript.numbers(
     flow, studies, people, findings, main, ledger, barriers, followed, long_follow_up_weeks, labels
 )
 paragraph = manuscript.results_paragraph(numbers, ledger)
-sheets.write_document(
-    json.dumps(numbers, indent=1, ensure_ascii=False) + "\n", "manuscript_numbers.json"
-)
-sheets.write_document(paragraph, "results_paragraph.md")
+write_document(json.dumps(numbers, indent=1, ensure_ascii=False) + "\n", "manuscript_numbers.json")
+write_document(paragraph, "results_paragraph.md")
 Markdown(paragraph)
 
 # %% [markdown]
@@ -248,11 +252,11 @@ Markdown(paragraph)
 # Each item of the checklist with the place where it is answered.
 
 # %%
-checklist = sheets.read_reference("prisma_2020.csv")
+checklist = read_reference("prisma_2020.csv")
 page = manuscript.checklist_page(checklist)
-sheets.write_document(page, "prisma_checklist.md")
+write_document(page, "prisma_checklist.md")
 places = checklist["where"].dropna().str.split(";").explode()
-lost = [place for place in places.unique() if not (sheets.project_root() / place).is_file()]
+lost = [place for place in places.unique() if not (project_root() / place).is_file()]
 open_items = checklist[checklist["where"].isna()]
 Markdown(
     f"{len(checklist) - len(open_items)} of {len(checklist)} items are answered by a file here "

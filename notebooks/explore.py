@@ -23,9 +23,10 @@ half_normal_scale = 0.5
 small_effect = 0.2
 
 # %%
-from peersupport import battery, explorer_widgets
+from peersupport.explorer import widgets
+from peersupport.pool import models
 
-settings = battery.Settings(
+settings = models.Settings(
     correlation=within_trial_correlation,
     minimum_trials=minimum_trials,
     window_start=window_start,
@@ -33,4 +34,4 @@ settings = battery.Settings(
     prior_scale=half_normal_scale,
     small_effect=small_effect,
 )
-explorer_widgets.show(settings)
+widgets.show(settings)

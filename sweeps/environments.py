@@ -17,7 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from peersupport import chain, comparison  # noqa: E402
+from peersupport.chain import comparison, verify  # noqa: E402
+from peersupport.chain.outputs import MANIFEST  # noqa: E402
 
 REPORT = ROOT / "docs/sweeps/environments.md"
 INPUTS = (
@@ -63,7 +64,7 @@ def run(folder, environment, python=sys.executable):
 
 
 def differences(folder, first):
-    paths = chain.everything_written(folder) | chain.everything_written(first)
+    paths = verify.everything_written(folder) | verify.everything_written(first)
     results = comparison.compare(folder, first, paths)
     return comparison.summary(results), [r for r in results if r[0] != comparison.REPRODUCED]
 
@@ -72,7 +73,7 @@ def numbers_apart(folder, first):
     """Tables that differ by more than the tolerance in a number, or at all in anything else."""
     for path in sorted((first / "data/processed").rglob("*.csv")):
         name = path.relative_to(first)
-        if name.as_posix() != chain.MANIFEST and not alike(path, folder / name):
+        if name.as_posix() != MANIFEST and not alike(path, folder / name):
             yield f"{name}: {comparison.difference(path, folder / name)}"
 
 

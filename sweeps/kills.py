@@ -21,7 +21,8 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 from conftest import write_project  # noqa: E402
 
-from peersupport import chain  # noqa: E402
+from peersupport.chain import manifest, run  # noqa: E402
+from peersupport.chain.outputs import MANIFEST  # noqa: E402
 
 KILLS = 24
 SEED = 20261122
@@ -52,14 +53,14 @@ class Small:
     def state(self, root):
         """OLD, NEW or MIXED; raises Mixture on anything else, or where the manifest does not tell."""
         now = contents(root)
-        for path in (now.keys() | self.old.keys()) - {chain.MANIFEST}:
+        for path in (now.keys() | self.old.keys()) - {MANIFEST}:
             if now.get(path) not in (self.old.get(path), self.new.get(path)):
                 raise Mixture(f"{path} is neither the old one nor the new one")
-        if len(chain.read_manifest(root)) != len(self.new) - 1:
+        if len(manifest.read_manifest(root)) != len(self.new) - 1:
             raise Mixture("the manifest does not list every output")
         if now == self.new:
             return NEW
-        if not chain.manifest_problems(root, chain.expected_origins(root)):
+        if not manifest.manifest_problems(root, run.expected_origins(root)):
             raise Mixture("some outputs are old, and the manifest does not say so")
         return OLD if now == self.old else MIXED
 

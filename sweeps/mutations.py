@@ -17,17 +17,13 @@ import numpy as np
 import pandas as pd
 from pymare.effectsize import base
 
-from peersupport import (
-    battery,
-    clean,
-    direction,
-    effects,
-    intake,
-    reconcile,
-    selection,
-    sheets,
-    validation,
-)
+from peersupport.describe import votes
+from peersupport.effects import routes, select
+from peersupport.intake import clean, reconcile, rules, schema, validation
+from peersupport.pool import models
+from peersupport.store import sheets
+from peersupport.store.codebook import codebook, labels
+from peersupport.store.sheets import read_raw
 
 SEED = 27182818
 COPIES = 66
@@ -51,8 +47,8 @@ class Chain:
     def __init__(self):
         remember_steps()
         self.tables = None
-        self.book = sheets.codebook()
-        self.raw, self.odd = sheets.read_raw()
+        self.book = codebook()
+        self.raw, self.odd = read_raw()
         problems = validation.validate(self.raw, self.odd, self.book)
         validation.stop_on_errors(problems)
         self.problems = said(problems)
@@ -65,13 +61,13 @@ class Chain:
             return self.results, self.flags
         self.tables = self.tables or tables
         clusters = clean.as_numbers(raw["clusters"], self.book["sheets"]["clusters"])
-        found, _ = effects.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05)
-        chosen = selection.select(found, self.book["instruments"])
+        found, _ = routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05)
+        chosen = select.select(found, self.book["instruments"])
         chosen = chosen.merge(tables["studies"][["study", "year"]], on="study", how="left")
         flags = {
             (row.row_id, flag) for row in chosen.itertuples() for flag in row.flags.split("; ")
         }
-        return {"pooled": pooled(chosen), "votes": votes(tables["outcomes"], chosen)}, flags
+        return {"pooled": pooled(chosen), "votes": counted_votes(tables["outcomes"], chosen)}, flags
 
     def unchanged(self, tables, raw):
         same = (tables[name].equals(self.tables[name]) for name in ("outcomes", "studies"))
@@ -81,7 +77,7 @@ class Chain:
         """(what happens, the rules that said so) to a copy with these sheets in place of the real ones."""
         raw, odd = dict(self.raw), list(self.odd)
         for name, content in spoiled.items():
-            raw[name], found = intake.parse(
+            raw[name], found = sheets.parse(
                 name, content if isinstance(content, bytes) else as_csv(content)
             )
             odd = [problem for problem in odd if problem["sheet"] != name] + found
@@ -107,11 +103,11 @@ def remember_steps():
     validation.CROSS_RULES = tuple(remembering_sheets(rule) for rule in validation.CROSS_RULES)
     validation.decided_values = remembering_sheets(validation.decided_values)
     validation.check_schema = remembering(validation.check_schema, same_table, drained=True)
-    validation._figures = remembering(validation._figures, same_table)
+    rules._figures = remembering(rules._figures, same_table)
     reconcile.double_coded = remembering(reconcile.double_coded, same_table)
     base.solve = remembering(base.solve, str)
-    selection._choose = remembering(selection._choose, same_content)
-    battery.fit_model = remembering(battery.fit_model, same_content)
+    select._choose = remembering(select._choose, same_content)
+    models.fit_model = remembering(models.fit_model, same_content)
 
 
 def remembering(step, key, drained=False):
@@ -160,7 +156,7 @@ def same_table(given):
 
 
 def same_content(given):
-    if isinstance(given, battery.Domain):
+    if isinstance(given, models.Domain):
         return given.name, given.family, same_content(given.rows)
     if isinstance(given, pd.DataFrame):
         return json.dumps([given.index.tolist(), given.to_numpy().tolist()], default=str)
@@ -176,17 +172,17 @@ def said(problems):
 
 def pooled(chosen):
     """The main model of every pooled domain."""
-    order = list(sheets.labels("outcome_domain"))
+    order = list(labels("outcome_domain"))
     fits = [
-        battery.fit_model(d, battery.MAIN, battery.Settings())
-        for d in battery.domains(chosen, 3, order)
+        models.fit_model(d, models.MAIN, models.Settings())
+        for d in models.domains(chosen, 3, order)
     ]
-    return battery.pooled_table(fits).drop(columns=["note"])
+    return models.pooled_table(fits).drop(columns=["note"])
 
 
-def votes(outcomes, chosen):
-    rows = direction.row_directions(outcomes.replace("", np.nan), chosen)
-    return direction.count_votes(direction.trial_directions(rows))
+def counted_votes(outcomes, chosen):
+    rows = votes.row_directions(outcomes.replace("", np.nan), chosen)
+    return votes.count_votes(votes.trial_directions(rows))
 
 
 def same_results(ours, clean_ones):
@@ -217,7 +213,7 @@ def pick(rng, options):
 
 
 def is_number(text):
-    return bool(validation.NUMBER.fullmatch(text))
+    return bool(schema.NUMBER.fullmatch(text))
 
 
 def number_cell(rng, table, columns=None):
@@ -427,7 +423,7 @@ def in_other_units(old, measure):
     """The figures of a row that each mix-up of units would change; none where the row does not have them."""
     arms = [a for a in "12" if {f"sd_arm{a}", f"n_arm{a}"} <= old.keys()]
     events = [a for a in "12" if {f"event_arm{a}", f"totaln_arm{a}"} <= old.keys()]
-    ratio = ("effect", "ci_low", "ci_high") if measure in effects.RATIOS else ()
+    ratio = ("effect", "ci_low", "ci_high") if measure in routes.RATIOS else ()
     scores = [f"{kind}_arm{a}" for kind in ("mean", "sd") for a in arms]
     yield {
         f"sd_arm{a}": old[f"sd_arm{a}"] / old[f"n_arm{a}"] ** 0.5 for a in arms

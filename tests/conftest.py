@@ -7,7 +7,7 @@ import browser
 import pytest
 from playwright.sync_api import sync_playwright
 
-from peersupport import chain
+from peersupport.chain import pairs, run
 
 ROOT = Path(__file__).parents[1]
 FIRST = """\
@@ -41,8 +41,8 @@ PARAMETERS = "size: 3\nnot_declared_anywhere: 1\n"
 def write_project(root):
     (root / "notebooks").mkdir(parents=True)
     (root / "data/raw").mkdir(parents=True)
-    (root / "notebooks/01_numbers.py").write_text(chain.text_header() + FIRST)
-    (root / "notebooks/02_drawing.py").write_text(chain.text_header() + SECOND)
+    (root / "notebooks/01_numbers.py").write_text(pairs.text_header() + FIRST)
+    (root / "notebooks/02_drawing.py").write_text(pairs.text_header() + SECOND)
     (root / "parameters.yml").write_text(PARAMETERS)
     shutil.copy(ROOT / "pyproject.toml", root)
     return root
@@ -51,7 +51,7 @@ def write_project(root):
 @pytest.fixture(scope="module")
 def run_once(tmp_path_factory):
     root = write_project(tmp_path_factory.mktemp("a project"))
-    chain.run(root)
+    run.run(root)
     return root
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import openpyxl
 import yaml
 
-from peersupport import clean, effects, selection, validation
+from peersupport.effects import routes, select
+from peersupport.intake import clean, schema
 
 CODEBOOK = Path(__file__).parents[1] / "data/raw/codebook.yml"
 BOOK = yaml.safe_load(CODEBOOK.read_text(encoding="utf-8"))
@@ -123,7 +124,7 @@ ROWS = {
 
 def grids() -> dict[str, list[list[str]]]:
     """A fresh copy of every sheet as a grid."""
-    columns = {name: list(validation.columns_of(name, BOOK)) for name in NAMES}
+    columns = {name: list(schema.columns_of(name, BOOK)) for name in NAMES}
     return {
         name: [columns[name], *([row.get(c, "") for c in columns[name]] for row in ROWS[name])]
         for name in NAMES
@@ -140,9 +141,7 @@ def workbook(grid) -> openpyxl.Workbook:
     """The grid as a spreadsheet program holds it: figures are numbers, blanks are empty."""
     book = openpyxl.Workbook()
     for row in grid:
-        book.active.append(
-            [float(x) if validation.NUMBER.fullmatch(x) else (x or None) for x in row]
-        )
+        book.active.append([float(x) if schema.NUMBER.fullmatch(x) else (x or None) for x in row])
     return book
 
 
@@ -172,6 +171,6 @@ def through(raw) -> dict:
     """The tidy tables, and the effects and exclusions that come of them."""
     tables = tidied(raw)
     clusters = clean.as_numbers(raw["clusters"], BOOK["sheets"]["clusters"])
-    found, left_out = effects.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05)
-    chosen = selection.select(found, BOOK["instruments"])
+    found, left_out = routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05)
+    chosen = select.select(found, BOOK["instruments"])
     return tables | {"effects": chosen, "exclusions": left_out}

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from peersupport import appraisal as apr
+from peersupport.describe import appraisal as apr
 
 LOW, SOME, HIGH, UNKNOWN = apr.JUDGEMENTS
 

@@ -8,18 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from peersupport import (
-    battery,
-    claims,
-    clean,
-    direction,
-    effects,
-    grade,
-    manuscript,
-    selection,
-    sheets,
-)
-from peersupport.claims import Evidence
+from peersupport.conclude import claims, grade, manuscript
+from peersupport.conclude.claims import Evidence
+from peersupport.describe.votes import row_directions, trial_directions
+from peersupport.effects import routes, select
+from peersupport.intake import clean
+from peersupport.pool import models
+from peersupport.store.codebook import codebook
+from peersupport.store.sheets import read_raw
 
 ROOT = Path(__file__).parents[1]
 with open(ROOT / "data/raw/claims.csv", encoding="utf-8") as _sheet:
@@ -376,31 +372,31 @@ def test_no_trial_with_a_country_is_not_testable():
 # ---- one figure in the raw sheets flips a claim -----------------------------------------------------
 @pytest.fixture(scope="module")
 def raw_sheets():
-    sheets_of_the_project, _ = sheets.read_raw()
+    sheets_of_the_project, _ = read_raw()
     return sheets_of_the_project
 
 
 def ledger_and_paragraph(raw):
     """The way of one claim, C03, from raw sheets to the paragraph, as notebooks 01, 03 and 07 go it."""
-    book = sheets.codebook()
+    book = codebook()
     tables = clean.tidy(raw, clean.decisions(raw), book)
     clusters = clean.as_numbers(raw["clusters"], book["sheets"]["clusters"])
     studies, outcomes = tables["studies"], tables["outcomes"]
-    converted, _ = effects.effect_sizes(outcomes, studies, clusters, 0.05)
-    chosen = selection.select(converted, book["instruments"]).merge(
+    converted, _ = routes.effect_sizes(outcomes, studies, clusters, 0.05)
+    chosen = select.select(converted, book["instruments"]).merge(
         studies[["study", "year"]], on="study"
     )
     domain = next(
         d
-        for d in battery.domains(chosen, 3, list(book["codes"]["outcome_domain"]))
+        for d in models.domains(chosen, 3, list(book["codes"]["outcome_domain"]))
         if d.name == "empowerment"
     )
-    settings = battery.Settings()
-    main = battery.pooled_table([battery.fit_model(domain, battery.MAIN, settings)])
-    rows = direction.row_directions(outcomes.replace("", np.nan), chosen)
-    votes = direction.trial_directions(rows, 0.7)
+    settings = models.Settings()
+    main = models.pooled_table([models.fit_model(domain, models.MAIN, settings)])
+    rows = row_directions(outcomes.replace("", np.nan), chosen)
+    votes = trial_directions(rows, 0.7)
     votes = claims.votes_for_claims(votes, rows, outcomes.replace("", np.nan), studies, 0.7)
-    trials = battery.composites(domain.rows, settings.correlation).assign(
+    trials = models.composites(domain.rows, settings.correlation).assign(
         weight=1.0,
         risk_of_bias="low",
         helper_experience="distress",

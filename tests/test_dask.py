@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from distributed import Client
 
-from peersupport import blocks, stacked
+from peersupport.multiverse.workers import ADDRESS, run
+from peersupport.pool import engine
 
 PATIENCE = 120  # seconds for anything that waits for a process
 SRC = Path(__file__).parents[1] / "src"
@@ -22,7 +23,7 @@ def fit(number, folder=None):
     """A block of a few hundred fits, seeded by its number; leaves a file that says which process did it."""
     rng = np.random.default_rng(number)
     v = rng.uniform(0.01, 0.2, (12, 300))
-    pooled = stacked.pool(rng.normal(0.2, 0.4, v.shape), v, "REML")
+    pooled = engine.pool(rng.normal(0.2, 0.4, v.shape), v, "REML")
     if folder:
         (Path(folder) / f"{os.getpid()}-{number}-{time.monotonic_ns()}").touch()
         time.sleep(0.25)
@@ -79,11 +80,11 @@ def test_same_bytes_on_dask_with_a_worker_killed(cluster, tmp_path, monkeypatch)
     address, workers = cluster
     done = tmp_path / "done"
     done.mkdir()
-    here = blocks.run(fit, [(number,) for number in range(24)], "here", jobs=1)
-    monkeypatch.setenv(blocks.ADDRESS, address)
+    here = run(fit, [(number,) for number in range(24)], "here", jobs=1)
+    monkeypatch.setenv(ADDRESS, address)
     killer = threading.Thread(target=kill_after_first_block, args=(workers, done), daemon=True)
     killer.start()
-    there = blocks.run(fit, [(number, str(done)) for number in range(24)], "there")
+    there = run(fit, [(number, str(done)) for number in range(24)], "there")
     killer.join(PATIENCE)
     assert sorted(worker.poll() is None for worker in workers) == [False, True]
     by_process = {int(path.name.split("-")[0]) for path in done.iterdir()}
@@ -95,13 +96,13 @@ def test_same_bytes_on_dask_with_a_worker_killed(cluster, tmp_path, monkeypatch)
 
 
 def test_processes_give_the_same_bytes_in_order(monkeypatch):
-    monkeypatch.delenv(blocks.ADDRESS, raising=False)
+    monkeypatch.delenv(ADDRESS, raising=False)
     pieces = [(number,) for number in range(5)]
-    one, two = (blocks.run(fit, pieces, "here", jobs=jobs) for jobs in (1, 2))
+    one, two = (run(fit, pieces, "here", jobs=jobs) for jobs in (1, 2))
     assert as_bytes(one) == as_bytes(two)
     assert as_bytes(one) != as_bytes(one[::-1])
 
 
 def test_an_error_in_a_block_is_raised():
     with pytest.raises(ValueError, match="expected non-negative"):
-        blocks.run(fit, [(1,), (-1,)], "wrong", jobs=1)
+        run(fit, [(1,), (-1,)], "wrong", jobs=1)

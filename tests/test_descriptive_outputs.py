@@ -3,8 +3,11 @@
 import pandas as pd
 import pytest
 
-from peersupport import descriptives as desc
-from peersupport.sheets import labels, processed, project_root, read_table
+from peersupport.describe import fidelity
+from peersupport.describe.studies import RANDOMISED, one_per_trial, participants
+from peersupport.store.codebook import labels
+from peersupport.store.project import processed, project_root
+from peersupport.store.tables import read_table
 
 TABLES = ("characteristics", "evidence_gap_map", "theme_frequency", "effect_direction")
 pytestmark = pytest.mark.skipif(
@@ -24,7 +27,7 @@ def studies():
 
 @pytest.fixture(scope="module")
 def trials(studies):
-    return desc.one_per_trial(studies, desc.participants(studies, read_table("outcomes.csv")))
+    return one_per_trial(studies, participants(studies, read_table("outcomes.csv")))
 
 
 def test_every_study_is_in_the_table_of_characteristics_once(studies):
@@ -65,7 +68,7 @@ def test_table_2_as_printed_says_what_the_tables_say():
 
 
 def test_income_groups_hold_every_randomised_trial(trials):
-    randomised = trials["design"].isin(desc.RANDOMISED).sum()
+    randomised = trials["design"].isin(RANDOMISED).sum()
     assert table("trials_by_income")["trials"].sum() == randomised
     places = table("trials_by_country")
     assert places["trials"].sum() - places["multi_country"].sum() <= randomised
@@ -75,7 +78,7 @@ def test_reporting_counts_every_study(studies):
     reporting = table("reporting")
     every = reporting[reporting["design_family"] == "all"]
     assert (every["yes"] + every["no"] + every["nr"] == len(studies)).all()
-    for item in desc.REPORTING_ITEMS:
+    for item in fidelity.REPORTING_ITEMS:
         families = reporting[(reporting["design_family"] != "all") & (reporting["item"] == item)]
         assert families["of"].sum() == len(studies)
         assert families["yes"].sum() == (studies[item] == "yes").sum()
@@ -85,7 +88,7 @@ def test_each_randomised_trial_has_one_overall_judgement(trials):
     judged = table("risk_of_bias")
     assert not judged.duplicated(["study", "domain"]).any()
     overall = judged[(judged["domain"] == "overall") & (judged["tool"] == "rob2")]
-    named = trials.loc[trials["design"].isin(desc.RANDOMISED), "study"]
+    named = trials.loc[trials["design"].isin(RANDOMISED), "study"]
     unjudged = set(named) - set(overall["study"])
     assert len(unjudged) <= 1, unjudged  # a study whose coders differed on its design
 
@@ -99,7 +102,7 @@ def test_no_study_without_information_is_low():
 
 def test_the_gap_maps_hold_every_trial_that_measured_a_domain(trials):
     maps = table("evidence_gap_map")
-    randomised = set(trials.loc[trials["design"].isin(desc.RANDOMISED), "trial"])
+    randomised = set(trials.loc[trials["design"].isin(RANDOMISED), "trial"])
     outcomes = read_table("outcomes.csv")
     pairs = outcomes[outcomes["trial"].isin(randomised)]
     pairs = pairs[["trial", "outcome_domain"]].drop_duplicates()

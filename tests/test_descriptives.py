@@ -4,7 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from peersupport import descriptives as desc
+from peersupport.describe import countries, fidelity
+from peersupport.describe.studies import (
+    by_year,
+    characteristics,
+    cross_count,
+    evidence_gap_map,
+    one_per_trial,
+    participants,
+    spell_out,
+    summary_by,
+    wilson,
+)
+from peersupport.moderate import over_time
 
 BLANK = np.nan
 
@@ -53,18 +65,18 @@ def small_outcomes() -> pd.DataFrame:
 
 @pytest.fixture
 def counts():
-    return desc.participants(small_studies(), small_outcomes())
+    return participants(small_studies(), small_outcomes())
 
 
 def test_wilson_agrees_with_the_published_example():
     """Newcombe 1998, Stat Med 17:857, table I, method 3 (score): 81/263, 15/148, 0/20, 1/29."""
-    table = desc.wilson([81, 15, 0, 1], [263, 148, 20, 29])
+    table = wilson([81, 15, 0, 1], [263, 148, 20, 29])
     assert table["ci_low"].round(4).tolist() == [0.2553, 0.0624, 0.0, 0.0061]
     assert table["ci_high"].round(4).tolist() == [0.3662, 0.1605, 0.1611, 0.1718]
 
 
 def test_wilson_leaves_an_empty_total_blank():
-    assert desc.wilson([0], [0]).isna().all(axis=None)
+    assert wilson([0], [0]).isna().all(axis=None)
 
 
 def test_participants_say_where_they_come_from(counts):
@@ -75,20 +87,20 @@ def test_participants_say_where_they_come_from(counts):
 
 def test_one_arm_of_two_is_not_the_total():
     studies = small_studies().iloc[[0]].assign(n_randomised=BLANK, n_arm2=BLANK)
-    counts = desc.participants(studies, small_outcomes().iloc[:0])
+    counts = participants(studies, small_outcomes().iloc[:0])
     assert counts["participants"].isna().all()
     assert counts["participants_from"].tolist() == ["not stated"]
 
 
 def test_a_trial_counts_once_under_its_main_report(counts):
-    trials = desc.one_per_trial(small_studies(), counts)
+    trials = one_per_trial(small_studies(), counts)
     assert trials["study"].tolist() == ["A 2020", "C 2022", "D nd"]
     assert trials["participants"].tolist() == [100, 65, 12]
 
 
 def test_summary_adds_up_and_counts_people_once(counts):
     labels = {"smi": "Severe mental illness", "youth": "Youth", "veterans": "Veterans"}
-    table = desc.summary_by(small_studies(), counts, "population", labels).set_index("level")
+    table = summary_by(small_studies(), counts, "population", labels).set_index("level")
     assert table.index.tolist() == ["smi", "youth", "all"]
     assert table["studies"].tolist() == [3, 1, 4]
     assert table["trials"].tolist() == [2, 1, 3]
@@ -101,44 +113,44 @@ def test_summary_adds_up_and_counts_people_once(counts):
 
 def test_a_blank_and_nr_are_one_level_not_reported(counts):
     labels = {"in_person": "In person", "digital": "Digital"}
-    table = desc.summary_by(small_studies(), counts, "modality", labels).set_index("label")
+    table = summary_by(small_studies(), counts, "modality", labels).set_index("label")
     assert table.loc["Not reported", "studies"] == 2
     assert table["studies"].iloc[:-1].sum() == 4
 
 
 def test_years_without_studies_and_studies_without_years_are_shown():
     studies = small_studies().assign(year=[2020, 2022, 2022, BLANK])
-    table = desc.by_year(studies, "design", ["rct", "cluster_rct", "qualitative"])
+    table = by_year(studies, "design", ["rct", "cluster_rct", "qualitative"])
     per_year = table.groupby("year", sort=False)["studies"].sum()
     assert per_year.to_dict() == {"2020": 1, "2021": 0, "2022": 2, "no date": 1}
 
 
 def test_a_level_without_a_place_is_an_error_and_not_lost():
     with pytest.raises(ValueError, match="qualitative"):
-        desc.by_year(small_studies(), "design", ["rct", "cluster_rct"])
+        by_year(small_studies(), "design", ["rct", "cluster_rct"])
 
 
 def test_cross_count_shows_the_empty_cells():
-    table = desc.cross_count(
+    table = cross_count(
         small_studies(), "population", "modality", ["smi", "youth"], ["in_person", "digital", "nr"]
     )
     assert table["studies"].tolist() == [1, 0, 2, 0, 1, 0]
 
 
 def test_a_trial_in_two_countries_counts_in_both_without_its_participants(counts):
-    trials = desc.one_per_trial(small_studies(), counts)
-    table = desc.by_country(trials).set_index("country")
+    trials = one_per_trial(small_studies(), counts)
+    table = countries.by_country(trials).set_index("country")
     assert table["trials"].to_dict() == {"GBR": 1, "IND": 1, "USA": 1, BLANK: 1}
     assert table.loc[["GBR", "IND", "USA"], "participants"].tolist() == [0, 0, 100]
     assert table.loc[["GBR", "IND", "USA"], "multi_country"].tolist() == [1, 1, 0]
 
 
 def test_income_groups_share_the_trials_whose_country_is_stated(counts):
-    trials = desc.one_per_trial(small_studies(), counts)
+    trials = one_per_trial(small_studies(), counts)
     income = pd.DataFrame(
         {"country": ["USA", "GBR", "IND"], "income_group": ["high", "high", "lower_middle"]}
     )
-    table = desc.by_income(trials, income).set_index("income_group")
+    table = countries.by_income(trials, income).set_index("income_group")
     assert table["trials"].sum() == len(trials)
     assert table.loc[["high", "several", "not_stated"], "trials"].tolist() == [1, 1, 1]
     assert table.loc["high", "share"] == 0.5
@@ -148,11 +160,11 @@ def test_income_groups_share_the_trials_whose_country_is_stated(counts):
 def test_a_country_without_an_income_group_is_named(counts):
     income = pd.DataFrame({"country": ["USA"], "income_group": ["high"]})
     with pytest.raises(ValueError, match="GBR, IND"):
-        desc.by_income(desc.one_per_trial(small_studies(), counts), income)
+        countries.by_income(one_per_trial(small_studies(), counts), income)
 
 
 def test_reporting_keeps_no_and_not_reported_apart():
-    table = desc.reporting(small_studies()).set_index(["design_family", "item"])
+    table = fidelity.reporting(small_studies()).set_index(["design_family", "item"])
     training = table.loc[("all", "peer_training")]
     assert training[["yes", "no", "nr", "of"]].tolist() == [2, 1, 1, 4]
     assert training["share"] == 0.5
@@ -165,17 +177,17 @@ def test_reporting_keeps_no_and_not_reported_apart():
 
 
 def test_fidelity_index_assumes_nothing_unless_told():
-    missing = desc.fidelity_index(small_studies())
-    absent = desc.fidelity_index(small_studies(), nr_is="absent")
+    missing = fidelity.fidelity_index(small_studies())
+    absent = fidelity.fidelity_index(small_studies(), nr_is="absent")
     assert missing["A 2020"] == 3 and missing["C 2022"] == 2
     assert missing[["B 2021", "D nd"]].isna().all()
     assert absent.tolist() == [3, 0, 2, 1]
 
 
 def test_gap_map_counts_each_trial_once_per_domain_and_shows_gaps(counts):
-    trials = desc.one_per_trial(small_studies(), counts)
+    trials = one_per_trial(small_studies(), counts)
     overall = pd.Series({"A 2020": "high"})
-    table = desc.evidence_gap_map(
+    table = evidence_gap_map(
         small_outcomes(), trials, overall, "population", ["smi", "youth"], ["hope", "cost"]
     ).set_index(["level", "outcome_domain"])
     assert table["trials"].to_dict() == {
@@ -192,7 +204,7 @@ def test_gap_map_counts_each_trial_once_per_domain_and_shows_gaps(counts):
 
 def test_an_unknown_code_is_an_error():
     with pytest.raises(ValueError, match="carrier_pigeon"):
-        desc.spell_out(pd.Series(["digital", "carrier_pigeon"]), {"digital": "Digital"})
+        spell_out(pd.Series(["digital", "carrier_pigeon"]), {"digital": "Digital"})
 
 
 def test_characteristics_spells_out_and_marks_companion_reports(counts):
@@ -201,8 +213,8 @@ def test_characteristics_spells_out_and_marks_companion_reports(counts):
         followup_weeks=BLANK, helper_experience="distress", source_type="abstract", source_url="",
     )  # fmt: skip
     names = {"population": {"smi": "Severe mental illness", "youth": "Youth"}}
-    names |= {item: {"yes": "Yes", "no": "No"} for item in desc.REPORTING_ITEMS}
-    table = desc.characteristics(studies, counts, names).set_index("study")
+    names |= {item: {"yes": "Yes", "no": "No"} for item in fidelity.REPORTING_ITEMS}
+    table = characteristics(studies, counts, names).set_index("study")
     assert len(table) == 4
     assert table.loc["B 2021", "report_of"] == "A 2020"
     assert pd.isna(table.loc["A 2020", "report_of"])
@@ -219,7 +231,7 @@ def test_share_of_remote_delivery_by_period_and_its_difference():
             + ["telephone", "nr", "digital", "digital"],
         }
     )  # fmt: skip
-    table = desc.remote_share(studies, 2020, 2022, 2025)
+    table = over_time.remote_share(studies, 2020, 2022, 2025)
     assert table["period"].tolist() == ["before 2020", "2020 to 2022", "2023 to 2025"]
     assert table["remote"].tolist() == [48, 56, 1]
     assert table["of"].tolist() == [80, 70, 1]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from peersupport import direction as swim
+from peersupport.describe import votes as swim
 
 
 @pytest.fixture

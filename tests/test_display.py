@@ -10,7 +10,7 @@ from matplotlib.layout_engine import LayoutEngine
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from peersupport import sheets
+from peersupport.store.pictures import write_figure
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def picture(tmp_path, monkeypatch):
     figure, axes = plt.subplots(figsize=(2, 1), dpi=50)
     axes.plot([1, 2])
     words = 'A line that rises, "quoted" & <marked>'
-    return sheets.write_figure(figure, "01_line", notebook="01", title="Line", alt_text=words)
+    return write_figure(figure, "01_line", notebook="01", title="Line", alt_text=words)
 
 
 def test_the_picture_carries_its_alt_text_and_the_name_of_its_file(picture):
@@ -74,6 +74,6 @@ def test_a_layout_that_trembles_gives_the_same_bytes(tmp_path, monkeypatch):
     for off in (0, 3e-13):
         figure, axes = plt.subplots(layout=Trembling(off))
         axes.plot([1, 2, 4])
-        sheets.write_figure(figure, "drawing", notebook="01", title="A line", alt_text="rises")
+        write_figure(figure, "drawing", notebook="01", title="A line", alt_text="rises")
         written.append([(tmp_path / f"figures/drawing{x}").read_bytes() for x in (".svg", ".png")])
     assert written[0] == written[1]

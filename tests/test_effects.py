@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from peersupport import clean, effects, sheets
+from peersupport.effects import formulas, routes
+from peersupport.intake import clean
+from peersupport.store.codebook import codebook
+from peersupport.store.sheets import read_raw
 
 REFERENCE = Path(__file__).parent / "reference/escalc.csv"
 FIGURES = (
@@ -49,7 +52,7 @@ NO_CLUSTERS = dict(study=[], clusters=[], icc=[])
 
 
 def sizes(outcomes, studies=NO_ARMS, clusters=NO_CLUSTERS, icc=0.05):
-    return effects.effect_sizes(outcomes, pd.DataFrame(studies), pd.DataFrame(clusters), icc)
+    return routes.effect_sizes(outcomes, pd.DataFrame(studies), pd.DataFrame(clusters), icc)
 
 
 def one(**cells) -> pd.Series:
@@ -67,7 +70,7 @@ def one(**cells) -> pd.Series:
 )
 def test_route_gives_what_escalc_gives(route, name):
     stored = escalc(name)
-    effect, variance = effects.ROUTES[route].compute(stored)
+    effect, variance = routes.ROUTES[route].compute(stored)
     assert np.asarray(effect) == pytest.approx(stored.yi.to_numpy(), abs=1e-6)
     assert np.asarray(variance) == pytest.approx(stored.vi.to_numpy(), abs=1e-6)
 
@@ -75,7 +78,7 @@ def test_route_gives_what_escalc_gives(route, name):
 def test_log_odds_ratio_gives_what_escalc_gives():
     stored = escalc("or")
     counts = stored[["event_arm1", "totaln_arm1", "event_arm2", "totaln_arm2"]]
-    effect, variance = effects.log_odds_ratio(*(counts[c] for c in counts))
+    effect, variance = formulas.log_odds_ratio(*(counts[c] for c in counts))
     assert effect == pytest.approx(stored.yi.to_numpy(), abs=1e-6)
     assert variance == pytest.approx(stored.vi.to_numpy(), abs=1e-6)
 
@@ -89,8 +92,8 @@ def test_g_from_t_and_from_d_give_what_escalc_gives():
     for name in ("t", "d"):
         stored = escalc(name)
         n = stored.n_arm1, stored.n_arm2
-        d = effects.d_from_t(stored.ti, *n) if name == "t" else stored.di
-        effect, variance = effects.hedges_g(d, *n)
+        d = formulas.d_from_t(stored.ti, *n) if name == "t" else stored.di
+        effect, variance = formulas.hedges_g(d, *n)
         assert effect == pytest.approx(stored.yi.to_numpy(), abs=1e-6)
         assert np.asarray(variance) == pytest.approx(stored.vi.to_numpy(), abs=1e-6)
 
@@ -125,19 +128,19 @@ def test_whole_table_gives_what_escalc_gives():
 )
 def test_small_sample_correction_in_closed_form(df, by_hand):
     """J(m) = Γ(m/2) / (sqrt(m/2) Γ((m-1)/2)); Γ(1/2) = sqrt(π), Γ(1) = Γ(2) = 1, Γ(3/2) = sqrt(π)/2."""
-    assert float(effects.small_sample_correction(df)) == pytest.approx(by_hand, rel=1e-12)
+    assert float(formulas.small_sample_correction(df)) == pytest.approx(by_hand, rel=1e-12)
 
 
 def test_small_sample_correction_is_exact_not_the_usual_approximation():
-    ours, usual = float(effects.small_sample_correction(4)), 1 - 3 / (4 * 4 - 1)
+    ours, usual = float(formulas.small_sample_correction(4)), 1 - 3 / (4 * 4 - 1)
     assert abs(ours - usual) > 1e-3
-    assert float(effects.small_sample_correction(400)) == pytest.approx(
+    assert float(formulas.small_sample_correction(400)) == pytest.approx(
         1 - 3 / (4 * 400 - 1), abs=1e-6
     )
 
 
 def implied_sd(found, df, md):
-    return md / (found.effect / float(effects.small_sample_correction(df)))
+    return md / (found.effect / float(formulas.small_sample_correction(df)))
 
 
 @pytest.mark.parametrize(
@@ -156,18 +159,18 @@ def test_mean_difference_as_in_the_cochrane_handbook(figures):
 def test_p_value_alone_gives_the_handbooks_t():
     found = one(outcome_type="msd", mean_arm1=9, mean_arm2=5.2, n_arm1=25, n_arm2=22, p_value=0.008, p_operator="=", favours="arm1")  # fmt: skip
     assert found.method == "p_value"
-    d = found.effect / float(effects.small_sample_correction(45))
+    d = found.effect / float(formulas.small_sample_correction(45))
     assert d / sqrt(1 / 25 + 1 / 22) == pytest.approx(2.78, abs=0.005)
 
 
 def test_design_effect_as_in_the_cochrane_handbook():
     """Cochrane Handbook 23.1.4: 295 + 330 children in 10 + 11 classrooms, ICC 0.02: 1.576 (clusters of 29.8)."""
-    assert float(effects.design_effect(295 + 330, 21, 0.02)) == pytest.approx(1.576, abs=0.001)
+    assert float(formulas.design_effect(295 + 330, 21, 0.02)) == pytest.approx(1.576, abs=0.001)
 
 
 def test_standard_error_from_interval():
     """Cochrane Handbook 6.3.1: SE = (upper - lower) / 3.92."""
-    assert sqrt(effects.variance_from_interval(-0.1, 0.684)) == pytest.approx(0.2, abs=1e-5)
+    assert sqrt(formulas.variance_from_interval(-0.1, 0.684)) == pytest.approx(0.2, abs=1e-5)
 
 
 def test_odds_ratio_to_risk_ratio_by_the_square_root():
@@ -179,11 +182,11 @@ def test_odds_ratio_to_risk_ratio_by_the_square_root():
 
 def test_hazard_ratio_to_risk_ratio():
     """VanderWeele 2020: HR 4 gives (1 - 0.5^2) / (1 - 0.5^0.5); HR and 1/HR mirror each other; variance: delta method."""
-    effect, variance = effects.log_rr_from_hazard_ratio(log(4), 0.09)
+    effect, variance = formulas.log_rr_from_hazard_ratio(log(4), 0.09)
     assert exp(effect) == pytest.approx(0.75 / (1 - sqrt(0.5)), rel=1e-12)
-    assert effects.log_rr_from_hazard_ratio(-log(4), 0.09)[0] == pytest.approx(-effect)
+    assert formulas.log_rr_from_hazard_ratio(-log(4), 0.09)[0] == pytest.approx(-effect)
     step = 1e-5
-    ends = [effects.log_rr_from_hazard_ratio(log(4) + s, 0.09)[0] for s in (-step, step)]
+    ends = [formulas.log_rr_from_hazard_ratio(log(4) + s, 0.09)[0] for s in (-step, step)]
     assert variance == pytest.approx(0.09 * ((ends[1] - ends[0]) / (2 * step)) ** 2, rel=1e-6)
 
 
@@ -321,7 +324,7 @@ EXCLUDED = {
 
 
 def test_every_reason_is_tried_here():
-    assert EXCLUDED.keys() == effects.REASONS.keys()
+    assert EXCLUDED.keys() == routes.REASONS.keys()
 
 
 @pytest.mark.parametrize("reason", EXCLUDED)
@@ -361,11 +364,11 @@ def test_mean_difference_of_zero_known_by_its_p_alone_gives_no_effect_that_is_no
 
 @cache
 def real():
-    raw, _ = sheets.read_raw()
-    book = sheets.codebook()
+    raw, _ = read_raw()
+    book = codebook()
     tables = clean.tidy(raw, clean.decisions(raw), book)
     clusters = clean.as_numbers(raw["clusters"], book["sheets"]["clusters"])
-    return raw, *effects.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05)
+    return raw, *routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05)
 
 
 def test_every_raw_outcome_row_is_in_exactly_one_of_effects_and_exclusions():
@@ -379,7 +382,7 @@ def test_real_effects_are_numbers_with_variances():
     _, found, left_out = real()
     assert np.isfinite(found.effect).all()
     assert (np.isfinite(found.variance) & (found.variance > 0)).all()
-    assert set(found.method) <= set(effects.ROUTES) and set(left_out.reason) <= set(effects.REASONS)
+    assert set(found.method) <= set(routes.ROUTES) and set(left_out.reason) <= set(routes.REASONS)
     assert (found[["conversion", "direction_source", "source_url", "locator"]] != "").all(axis=None)
 
 

@@ -8,7 +8,7 @@ import shutil
 import socket
 from pathlib import Path
 
-import ipywidgets as widgets
+import ipywidgets
 import nbformat
 import numpy as np
 import pandas as pd
@@ -16,13 +16,18 @@ import papermill
 import pytest
 import yaml
 
-from peersupport import battery, chain, explorer, explorer_page, explorer_widgets, sheets
-from peersupport.explorer import Choices
+from peersupport.chain import check, pairs
+from peersupport.explorer import views, widgets
+from peersupport.explorer.page import HOST, PORT, doubts, free_port, serve
+from peersupport.explorer.views import Choices
+from peersupport.pool import models
+from peersupport.store.project import processed
+from peersupport.store.tables import read_table
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "notebooks/explore.py"
 PARAMETERS = yaml.safe_load((ROOT / "parameters.yml").read_text("utf-8"))
-SETTINGS = battery.Settings(
+SETTINGS = models.Settings(
     correlation=PARAMETERS["within_trial_correlation"],
     minimum_trials=PARAMETERS["minimum_trials"],
     window_start=PARAMETERS["window_start"],
@@ -37,11 +42,11 @@ HOSTILE = '<script>alert("study")</script>'
 
 @pytest.fixture(scope="module")
 def evidence():
-    return explorer.read_evidence(SETTINGS)
+    return views.read_evidence(SETTINGS)
 
 
 def tables():
-    return [sheets.read_table(name) for name in explorer.TABLES]
+    return [read_table(name) for name in views.TABLES]
 
 
 def kept(evidence, column, *codes):
@@ -58,16 +63,16 @@ def widest(evidence):
 
 def test_without_a_restriction_every_row_of_pooled_outcomes_to_the_last_digit(evidence):
     stored = pd.read_csv(
-        sheets.processed("tables/pooled_outcomes.csv"),
+        processed("tables/pooled_outcomes.csv"),
         keep_default_na=False,
         na_values=[""],
     )
     fits = [
-        explorer.fitted(evidence, Choices(battery.slug(row.outcome_domain, row.family), row.model))
+        views.fitted(evidence, Choices(models.slug(row.outcome_domain, row.family), row.model))
         for row in stored.itertuples()
     ]
-    assert len(stored) == len(evidence.domains) * len(battery.MODELS)
-    again = battery.pooled_table(fits).replace("", np.nan)
+    assert len(stored) == len(evidence.domains) * len(models.MODELS)
+    again = models.pooled_table(fits).replace("", np.nan)
     last_digit = {"check_exact": True} if ROUNDS_AS_RUN else {"rtol": 1e-6}
     pd.testing.assert_frame_equal(again, stored, check_dtype=False, **last_digit)
 
@@ -75,7 +80,7 @@ def test_without_a_restriction_every_row_of_pooled_outcomes_to_the_last_digit(ev
 @pytest.mark.parametrize(
     ("model", "restriction"),
     [
-        ("rct_only", {"kept": (("design", frozenset(battery.RANDOMISED)),)}),
+        ("rct_only", {"kept": (("design", frozenset(models.RANDOMISED)),)}),
         ("distress_helpers", {"kept": (("helper_experience", frozenset({"distress"})),)}),
         ("window_2020_2025", {"years": (SETTINGS.window_start, SETTINGS.window_end)}),
     ],
@@ -84,8 +89,8 @@ def test_a_restriction_by_hand_gives_what_the_model_of_that_restriction_gives(
     evidence, model, restriction
 ):
     for outcome in evidence.domains:
-        by_hand = explorer.fitted(evidence, Choices(outcome, **restriction))
-        by_model = explorer.fitted(evidence, Choices(outcome, model))
+        by_hand = views.fitted(evidence, Choices(outcome, **restriction))
+        by_model = views.fitted(evidence, Choices(outcome, model))
         assert by_hand.trials == by_model.trials
         np.testing.assert_equal(by_hand.effect, by_model.effect)
         np.testing.assert_equal(by_hand.pi_high, by_model.pi_high)
@@ -93,7 +98,7 @@ def test_a_restriction_by_hand_gives_what_the_model_of_that_restriction_gives(
 
 def test_the_correlation_is_the_one_that_was_chosen(evidence):
     low, high = (
-        explorer.fitted(evidence, Choices(widest(evidence), correlation=rho)) for rho in (0.0, 0.9)
+        views.fitted(evidence, Choices(widest(evidence), correlation=rho)) for rho in (0.0, 0.9)
     )
     several = low.effects["effects_combined"] > 1
     assert (low.effects["variance"] < high.effects["variance"])[several].all() and several.any()
@@ -110,35 +115,35 @@ def test_any_choice_gives_numbers_or_a_reason(evidence):
         years = tuple(sorted(draw.randint(*evidence.years) for _ in range(2)))
         choices = Choices(
             draw.choice(list(evidence.domains)),
-            draw.choice(list(battery.MODELS)),
+            draw.choice(list(models.MODELS)),
             groups,
             draw.choice([None, years]),
             draw.choice([0.0, 0.6, 0.95]),
         )
-        fit = explorer.fitted(evidence, choices)
+        fit = views.fitted(evidence, choices)
         assert np.isfinite(fit.effect) or fit.note.startswith("not estimated: "), choices
 
 
 # ---- what is shown ----
 
 
-@pytest.mark.parametrize("model", battery.MODELS)
+@pytest.mark.parametrize("model", models.MODELS)
 def test_each_model_is_drawn_with_its_numbers_or_says_why_not(evidence, model):
-    view = explorer.view(evidence, Choices("quality_of_life", model))
+    view = views.view(evidence, Choices("quality_of_life", model))
     if np.isnan(view.fit.effect):
         assert "nothing is drawn" in view.sentence and view.fit.note[15:] in view.sentence
         assert not view.pictures and not view.csv
         return
     drawn, _ = view.pictures["forest"]
     assert f"Pooled, {view.fit.trials} trials" in drawn
-    assert battery.MODELS[model].label in drawn
+    assert models.MODELS[model].label in drawn
     assert ">nan" not in drawn and "nan," not in drawn
-    assert "nan" not in "".join(explorer.summary(view.fit).values())
+    assert "nan" not in "".join(views.summary(view.fit).values())
 
 
 def test_too_few_trials_are_said_with_their_number(evidence):
     choices = Choices("depression", kept=kept(evidence, "population", "eating_disorder"))
-    view = explorer.view(evidence, choices)
+    view = views.view(evidence, choices)
     assert view.sentence.startswith("Depression: nothing is drawn") and "3 needed" in view.sentence
     assert view.pictures == {}
 
@@ -150,7 +155,7 @@ def test_the_files_carry_the_choices(evidence):
         years=(2000, 2022),
         correlation=0.3,
     )
-    view = explorer.view(evidence, choices)
+    view = views.view(evidence, choices)
     comments = [line for line in view.csv.splitlines() if line.startswith("# ")]
     assert "# Outcome: Depression" in comments and "# Years: 2000 to 2022" in comments
     assert "# Delivery: In person or Digital" in comments and "# Population: all" in comments
@@ -163,9 +168,9 @@ def test_the_files_carry_the_choices(evidence):
 
 
 def test_the_trail_holds_every_effect_of_the_trial_and_ends_at_the_source(evidence):
-    rows = explorer.selected(evidence, Choices("quality_of_life")).rows
+    rows = views.selected(evidence, Choices("quality_of_life")).rows
     study = rows.loc[rows["trial"].duplicated(), "study"].iloc[0]
-    trails = explorer.trail(evidence, rows, study)
+    trails = views.trail(evidence, rows, study)
     trial = rows.loc[rows["study"].eq(study), "trial"].iloc[0]
     assert list(trails) == list(rows.loc[rows["trial"].eq(trial), "row_id"]) and len(trails) > 1
     for steps in trails.values():
@@ -176,26 +181,26 @@ def test_the_trail_holds_every_effect_of_the_trial_and_ends_at_the_source(eviden
 
 
 def test_controls_make_the_choices_and_the_page_shows_their_answer(evidence):
-    page = explorer_widgets.Explorer(evidence)
+    page = widgets.Explorer(evidence)
     page.controls["outcome"].value = "depression"
     page.checks["modality"]["digital"].value = False
     page.controls["correlation"].value = 0.3
     levels = frozenset(evidence.levels["modality"]) - {"digital"}
     expected = Choices("depression", kept=(("modality", levels),), correlation=0.3)
     assert page.choices() == expected
-    assert explorer.view(evidence, expected).sentence in page.answer.value
+    assert views.view(evidence, expected).sentence in page.answer.value
     page.checks["modality"]["digital"].value = True
     page.controls["correlation"].value = SETTINGS.correlation
     assert page.choices() == Choices("depression")
 
 
 def test_a_study_that_is_not_drawn_any_more_loses_its_trail(evidence):
-    page = explorer_widgets.Explorer(evidence)
+    page = widgets.Explorer(evidence)
     page.controls["outcome"].value = "depression"
     page.study.value = page.study.options[1]
     assert "Effect" in page.steps.value
     page.controls["first_year"].value = page.controls["last_year"].value
-    assert page.study.options == (explorer_widgets.NOTHING,) and page.steps.value == ""
+    assert page.study.options == (widgets.NOTHING,) and page.steps.value == ""
 
 
 def test_text_of_the_sheets_is_shown_as_text():
@@ -206,7 +211,7 @@ def test_text_of_the_sheets_is_shown_as_text():
     effects["trial"] = effects["trial"].replace(study.iloc[0], HOSTILE)
     trails["note"] = '<img src=x onerror="alert(1)">'
     trails.loc[trails["step"].eq("source"), "value"] = 'https://a.org/" onmouseover="alert(2)'
-    page = explorer_widgets.Explorer(explorer.evidence(effects, studies, trails, risk, SETTINGS))
+    page = widgets.Explorer(views.evidence(effects, studies, trails, risk, SETTINGS))
     page.controls["outcome"].value = "depression"
     page.study.value = HOSTILE
     shown = "".join(w.value for w in (page.answer, page.result, page.table, page.steps))
@@ -222,14 +227,14 @@ def test_text_of_the_sheets_is_shown_as_text():
 def test_a_missing_table_is_a_sentence_in_the_notebook(tmp_path, monkeypatch):
     shutil.copy(ROOT / "parameters.yml", tmp_path)
     monkeypatch.chdir(tmp_path)
-    shown = explorer_widgets.show(SETTINGS)
-    assert isinstance(shown, widgets.HTML)
+    shown = widgets.show(SETTINGS)
+    assert isinstance(shown, ipywidgets.HTML)
     assert "effects.csv is not there yet: run ./run_all.sh" in shown.value
 
 
 def test_a_missing_table_is_a_sentence_at_the_terminal(tmp_path):
-    with pytest.raises(chain.Problem, match=r"data/processed/effects\.csv .*\./run_all\.sh"):
-        explorer_page.serve(tmp_path, explorer_page.PORT)
+    with pytest.raises(pairs.Problem, match=r"data/processed/effects\.csv .*\./run_all\.sh"):
+        serve(tmp_path, PORT)
 
 
 @pytest.fixture
@@ -237,7 +242,7 @@ def copied(tmp_path):
     for folder in ("data", "src"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     (tmp_path / "notebooks").mkdir()
-    for script in chain.numbered_notebooks(ROOT):
+    for script in pairs.numbered_notebooks(ROOT):
         shutil.copy(script, tmp_path / "notebooks")
     for name in ("parameters.yml", "requirements.lock"):
         shutil.copy(ROOT / name, tmp_path)
@@ -245,27 +250,27 @@ def copied(tmp_path):
 
 
 def test_a_table_that_is_not_the_chains_is_said_and_others_are_not(copied):
-    before = explorer_page.doubts(copied)
+    before = doubts(copied)
     for name in ("effects.csv", "themes.csv"):
         with open(copied / "data/processed" / name, "a") as table:
             table.write("\n")
-    new = [doubt for doubt in explorer_page.doubts(copied) if doubt not in before]
+    new = [doubt for doubt in doubts(copied) if doubt not in before]
     assert len(new) == 1 and new[0].startswith("data/processed/effects.csv is not the file")
 
 
 def test_tables_older_than_the_sheets_are_said_with_the_command(copied):
     with open(copied / "data/raw/corrections.csv", "a") as sheet:
         sheet.write("\n")
-    doubts = "\n".join(explorer_page.doubts(copied))
-    assert "raw sheets" in doubts and "./run_all.sh --from 01" in doubts
+    told = "\n".join(doubts(copied))
+    assert "raw sheets" in told and "./run_all.sh --from 01" in told
 
 
 def test_a_port_in_use_is_said_and_another_taken(capsys):
     with socket.socket() as taken:
-        taken.bind((explorer_page.HOST, 0))
+        taken.bind((HOST, 0))
         taken.listen()
         port = taken.getsockname()[1]
-        found = explorer_page.free_port(port)
+        found = free_port(port)
     assert found > port
     assert f"Port {port} is in use" in capsys.readouterr().out
 
@@ -275,12 +280,12 @@ def test_a_port_in_use_is_said_and_another_taken(capsys):
 
 def test_text_and_notebook_are_a_pair_with_the_parameters_of_the_chain():
     notebook = nbformat.read(SCRIPT.with_suffix(".ipynb"), as_version=4)
-    assert chain.first_difference(SCRIPT, notebook) is None
-    assert SCRIPT.read_text("utf-8").startswith(chain.text_header())
-    assert chain.parameter_problems(SCRIPT, PARAMETERS) == []
-    assert not any(cell.outputs for cell in chain.code_cells(notebook))
+    assert pairs.first_difference(SCRIPT, notebook) is None
+    assert SCRIPT.read_text("utf-8").startswith(pairs.text_header())
+    assert check.parameter_problems(SCRIPT, PARAMETERS) == []
+    assert not any(cell.outputs for cell in pairs.code_cells(notebook))
     assert "widgets" not in notebook.metadata
-    assert SCRIPT not in chain.numbered_notebooks(ROOT)
+    assert SCRIPT not in pairs.numbered_notebooks(ROOT)
 
 
 def test_the_notebook_runs_from_top_to_bottom(tmp_path):
@@ -290,6 +295,6 @@ def test_the_notebook_runs_from_top_to_bottom(tmp_path):
         cwd=SCRIPT.parent,
         progress_bar=False,
     )
-    outputs = [output for cell in chain.code_cells(ran) for output in cell.outputs]
+    outputs = [output for cell in pairs.code_cells(ran) for output in cell.outputs]
     assert [o for o in outputs if o.output_type in ("error", "stream")] == []
     assert "application/vnd.jupyter.widget-view+json" in outputs[-1].data

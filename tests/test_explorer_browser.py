@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
-from peersupport import battery, explorer_page, sheets
-from peersupport.figures.forest import shown
+from peersupport.explorer.page import HOST
+from peersupport.pool import models
+from peersupport.store.tables import read_table
+from peersupport.text.numbers import shown
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60_000  # milliseconds, for a machine that has other work too
@@ -20,11 +22,11 @@ PATIENCE = 60_000  # milliseconds, for a machine that has other work too
 @pytest.fixture(scope="module")
 def address():
     """Of the page, served on a free port."""
-    command = [sys.executable, "-m", "peersupport.explorer_page", "--port", "8900"]
+    command = [sys.executable, "-m", "peersupport.explorer.page", "--port", "8900"]
     server = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
-    said = next((line for line in server.stdout if explorer_page.HOST in line), "")
+    said = next((line for line in server.stdout if HOST in line), "")
     yield next(word for word in said.split() if word.startswith("http"))
     server.terminate()
     server.wait(timeout=30)
@@ -47,8 +49,8 @@ def seen(opened):
     while cleared.count():
         cleared.first.check()
     choose(page, "Outcome", "Depression")
-    choose(page, "Model", battery.MODELS[battery.MAIN].label)
-    answers(page, estimate("depression", battery.MAIN))
+    choose(page, "Model", models.MODELS[models.MAIN].label)
+    answers(page, estimate("depression", models.MAIN))
     return opened
 
 
@@ -61,7 +63,7 @@ def answers(page, words):
 
 
 def stored(outcome, model):
-    table = sheets.read_table("tables/pooled_outcomes.csv").set_index(["outcome_domain", "model"])
+    table = read_table("tables/pooled_outcomes.csv").set_index(["outcome_domain", "model"])
     return table[table["family"].eq("smd")].loc[(outcome, model)]
 
 
@@ -91,16 +93,16 @@ def test_the_page_is_sound_and_spoken(seen):
 
 @pytest.mark.parametrize("model", ["rct_only", "pet_peese", "bayes_half_normal"])
 def test_the_model_that_is_chosen_gives_the_estimate_of_the_table(seen, model):
-    choose(seen.page, "Model", battery.MODELS[model].label)
-    answers(seen.page, battery.MODELS[model].label)
+    choose(seen.page, "Model", models.MODELS[model].label)
+    answers(seen.page, models.MODELS[model].label)
     answers(seen.page, estimate("depression", model))
     assert seen.problems == []
 
 
 def test_the_outcome_that_is_chosen_gives_all_numbers_of_the_table(seen):
     choose(seen.page, "Outcome", "Personal recovery")
-    answers(seen.page, estimate("personal_recovery", battery.MAIN))
-    row = stored("personal_recovery", battery.MAIN)
+    answers(seen.page, estimate("personal_recovery", models.MAIN))
+    row = stored("personal_recovery", models.MAIN)
     result = seen.page.get_by_role("table").first
     expect(result).to_contain_text(f"{shown(row.pi_low, 'smd')} to {shown(row.pi_high, 'smd')}")
     expect(result).to_contain_text(f"{row.q:.1f} (df = {row.k - 1}")
@@ -121,7 +123,7 @@ def test_boxes_cleared_by_keyboard_restrict_the_trials_and_the_files_say_so(seen
     answers(page, estimate("depression", "distress_helpers"))
     answers(page, "restricted to Helpers' own experience: Mental distress.")
     name, table = downloaded(page, "Table of trials (CSV)")
-    assert name == f"explorer_depression_{battery.MAIN}.csv"
+    assert name == f"explorer_depression_{models.MAIN}.csv"
     assert "# Helpers' own experience: Mental distress\n" in table
     trials = pd.read_csv(io.StringIO(table), comment="#")
     assert len(trials) == stored("depression", "distress_helpers").k
@@ -137,7 +139,7 @@ def test_years_chosen_by_keyboard_are_those_of_the_window(seen):
     seen.page.keyboard.type("2020")
     answers(seen.page, estimate("depression", "window_2020_2025"))
     years.select_option(before)
-    answers(seen.page, estimate("depression", battery.MAIN))
+    answers(seen.page, estimate("depression", models.MAIN))
 
 
 def test_too_few_trials_are_a_sentence_and_no_picture(seen):
@@ -159,7 +161,7 @@ def test_a_study_shows_its_trail_to_the_printed_figure_and_its_link(seen):
     trail = page.get_by_role("region", name="Trail of")
     expect(trail.first).to_be_visible(timeout=PATIENCE)
     row_id = trail.first.get_attribute("aria-label").removeprefix("Trail of ")
-    provenance = sheets.read_table("provenance.csv")
+    provenance = read_table("provenance.csv")
     steps = provenance[provenance["row_id"].eq(row_id)].set_index("step")
     printed = steps.loc[["printed"], "value"].iloc[-1]
     expect(trail.first).to_contain_text(printed)

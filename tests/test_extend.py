@@ -186,5 +186,5 @@ def test_the_files_and_settings_that_the_page_names_exist():
         assert any(next(place.glob(name), None) for place in places), f"{name} is not there"
     parameters = yaml.safe_load((ROOT / "parameters.yml").read_text("utf-8"))
     assert "minimum_trials" in DOCUMENT and "minimum_trials" in parameters
-    assert "EVENT_DOMAINS =" in (ROOT / "src/peersupport/effects.py").read_text("utf-8")
-    assert "MODELS:" in (ROOT / "src/peersupport/battery.py").read_text("utf-8")
+    assert "EVENT_DOMAINS =" in (ROOT / "src/peersupport/effects/routes.py").read_text("utf-8")
+    assert "MODELS:" in (ROOT / "src/peersupport/pool/models.py").read_text("utf-8")

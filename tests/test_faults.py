@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from openpyxl.worksheet.formula import ArrayFormula
 from small_sheets import BOOK, as_bytes, as_csv, grids, through, tidied, workbook, write_project
 
-from peersupport import intake, plausibility, sheets, validation
+from peersupport.intake import plausible, rules, schema, validation
+from peersupport.store import codebook
+from peersupport.store.sheets import ODDITIES, parse, read_raw
 
 # ---------------------------------------------------------------- ways to spoil
 
@@ -378,18 +380,18 @@ def look(tmp_path_factory):
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(tmp_path_factory.mktemp("project"))
             write_project(Path.cwd(), files)
-            sheets.codebook.cache_clear()
-            raw, odd = sheets.read_raw()
-            return raw, validation.validate(raw, odd, sheets.codebook())
+            codebook.codebook.cache_clear()
+            raw, odd = read_raw()
+            return raw, validation.validate(raw, odd, codebook.codebook())
 
     yield read
-    sheets.codebook.cache_clear()
+    codebook.codebook.cache_clear()
 
 
 @pytest.fixture(scope="module", autouse=True)
 def each_table_is_checked_once():
     """Most sheets of most projects here are the same; their schema checks, which take most of the time, are kept."""
-    check, kept = validation.check_schema, {}
+    check, kept = schema.check_schema, {}
 
     def checked(name, table, codebook):
         key = name, tuple(table.index), table.to_csv()
@@ -399,14 +401,14 @@ def each_table_is_checked_once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(validation, "check_schema", checked)
-        certain = [r for r in validation.CROSS_RULES if r is not plausibility.implausible]
+        certain = [r for r in rules.CROSS_RULES if r is not plausible.implausible]
         patch.setattr(validation, "CROSS_RULES", certain)  # test_plausibility.py looks at the other
         yield
 
 
 @pytest.fixture(scope="module")
 def unspoiled():
-    return tidied({name: intake.parse(name, as_csv(grid))[0] for name, grid in grids().items()})
+    return tidied({name: parse(name, as_csv(grid))[0] for name, grid in grids().items()})
 
 
 def same_tables(ours, theirs):
@@ -432,8 +434,8 @@ def test_there_are_enough_kinds_of_fault():
 
 def test_every_rule_of_the_modules_is_reached():
     """Rules named in the codebook's checks, in the files' oddities, and in the rules across sheets."""
-    named = set(intake.ODDITIES) | set(validation.NOT_NUMBERS)
-    named |= {rule for _, rule, _ in validation.PATTERNS.values()}
+    named = set(ODDITIES) | set(schema.NOT_NUMBERS)
+    named |= {rule for _, rule, _ in schema.PATTERNS.values()}
     assert named - {fault.rule for fault in FAULTS} == set()
 
 
@@ -510,8 +512,8 @@ def test_misdecoded_text_is_named_with_what_it_was(look):
 
 
 def test_real_sheets_have_no_error():
-    raw, odd = sheets.read_raw()
-    problems = validation.validate(raw, odd, sheets.codebook())
+    raw, odd = read_raw()
+    problems = validation.validate(raw, odd, codebook.codebook())
     assert not problems.severity.eq("error").any(), problems.to_string()
     validation.stop_on_errors(problems)
 
@@ -536,7 +538,7 @@ def test_rubbish_in_any_cells_is_reported_and_never_breaks(data):
         row[data.draw(st.integers(0, len(row) - 1))] = data.draw(CELL)
     raw, odd = {}, []
     for name, grid in files.items():
-        raw[name], found = intake.parse(name, as_csv(grid, encoding="utf-8").replace(b"\x00", b""))
+        raw[name], found = parse(name, as_csv(grid, encoding="utf-8").replace(b"\x00", b""))
         odd += found
     problems = validation.validate(raw, odd, BOOK)
     assert problems.remedy.ne("").all() and problems.sheet.isin(NAMES).all()
@@ -550,7 +552,7 @@ def test_rubbish_in_any_cells_is_reported_and_never_breaks(data):
 @settings(max_examples=150, derandomize=True, deadline=None)
 @given(content=st.binary(max_size=300), xlsx=st.booleans())
 def test_rubbish_for_a_file_is_reported_and_never_breaks(content, xlsx):
-    table, problems = intake.parse("reviews", content, xlsx)
+    table, problems = parse("reviews", content, xlsx)
     if table.empty:
         assert any(found["severity"] == "error" for found in problems)
     assert all(found["remedy"] for found in problems)

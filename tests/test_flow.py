@@ -3,7 +3,10 @@
 import pandas as pd
 import pytest
 
-from peersupport import clean, flow, sheets
+from peersupport.intake import clean
+from peersupport.search import prisma
+from peersupport.store.codebook import codebook, labels
+from peersupport.store.sheets import read_raw
 
 
 def log(*rows) -> pd.DataFrame:
@@ -38,8 +41,8 @@ NONE = pd.DataFrame()
 
 
 def boxes(records=LOG, studies=STUDIES, exports=NONE):
-    classified = flow.classify(records, studies[studies.source.ne("open_database")])
-    table = flow.prisma(classified, studies, exports)
+    classified = prisma.classify(records, studies[studies.source.ne("open_database")])
+    table = prisma.prisma(classified, studies, exports)
     return table, table.groupby(["column", "box"]).n.sum()
 
 
@@ -51,21 +54,21 @@ def adds_up(n):
 
 
 def test_duplicates_reach_through_a_third_record():
-    copies = flow.duplicates_of(LOG)
+    copies = prisma.duplicates_of(LOG)
     assert copies.dropna().to_dict() == {4: 2, 6: 2}
 
 
 def test_records_without_doi_or_title_are_no_duplicates_of_each_other():
-    assert flow.duplicates_of(log({}, {}, dict(doi=""))).isna().all()
+    assert prisma.duplicates_of(log({}, {}, dict(doi=""))).isna().all()
 
 
 def test_included_record_is_kept_before_an_excluded_one():
     pair = log(dict(title="Same", decision="exclude", reason="protocol_only"), dict(title="Same"))
-    assert flow.duplicates_of(pair).dropna().to_dict() == {2: 3}
+    assert prisma.duplicates_of(pair).dropna().to_dict() == {2: 3}
 
 
 def test_each_record_has_one_stage():
-    stages = flow.classify(LOG, STUDIES).stage
+    stages = prisma.classify(LOG, STUDIES).stage
     assert stages.to_dict() == {
         2: "included", 3: "included", 4: "duplicate", 5: "excluded", 6: "duplicate", 7: "not_retrieved",
         8: "duplicate", 9: "included", 10: "excluded", 11: "included",
@@ -74,15 +77,15 @@ def test_each_record_has_one_stage():
 
 def test_reports_are_matched_by_doi_then_title_then_name():
     by_name = log(dict(title="No such title", first_author="Baker BC"))
-    assert flow.classify(by_name, STUDIES).study.tolist() == ["Baker 2021"]
-    matched = flow.classify(LOG, STUDIES).study
+    assert prisma.classify(by_name, STUDIES).study.tolist() == ["Baker 2021"]
+    matched = prisma.classify(LOG, STUDIES).study
     assert matched[matched.ne("")].to_dict() == {2: "Able 2021", 3: "Baker 2021", 11: "Clark 2021"}
 
 
 def test_name_that_two_studies_share_matches_neither():
     twins = pd.DataFrame(dict(study=["Cook 2012a", "Cook 2012b"], title=["x", "y"], doi=["", ""]))
     alone = log(dict(title="z", first_author="Cook J", year="2012"))
-    assert flow.classify(alone, twins).study.tolist() == [""]
+    assert prisma.classify(alone, twins).study.tolist() == [""]
 
 
 def test_boxes_of_the_small_log():
@@ -128,15 +131,15 @@ def test_boxes_add_up_whatever_row_is_missing(row):
 
 
 def test_boxes_of_the_real_log_add_up():
-    raw, _ = sheets.read_raw()
-    tables = clean.tidy(raw, clean.decisions(raw), sheets.codebook())
-    classified = flow.classify(raw["records"], raw["coder_a/studies"])
-    table = flow.prisma(classified, tables["studies"], NONE)
+    raw, _ = read_raw()
+    tables = clean.tidy(raw, clean.decisions(raw), codebook())
+    classified = prisma.classify(raw["records"], raw["coder_a/studies"])
+    table = prisma.prisma(classified, tables["studies"], NONE)
     n = table.groupby(["column", "box"]).n.sum()
     adds_up(n)
     assert table[table.box.eq("identified") & table.column.eq("other")].n.tolist()[0] == len(raw["records"])  # fmt: skip
-    assert classified.stage.isin(flow.STAGES).all()
+    assert classified.stage.isin(prisma.STAGES).all()
     excluded = table[table.box.eq("excluded")]
-    assert set(excluded.detail) <= set(sheets.labels("reason"))
+    assert set(excluded.detail) <= set(labels("reason"))
     kept = classified[classified.duplicate_of.notna()].duplicate_of
     assert classified.duplicate_of[kept].isna().all()  # what a record repeats is itself kept

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from peersupport import grade
+from peersupport.conclude import grade
 
 NAN = float("nan")
 ROW = dict(

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from peersupport import moderators as mod
+from peersupport.moderate import over_time, regression, subgroups
+from peersupport.moderate.trials import study_facts, trial_table
 
 HERE = Path(__file__).parent / "reference"
 DATA = pd.read_csv(HERE / "moderators_data.csv").assign(n_arm1=50, n_arm2=50)
@@ -27,7 +28,7 @@ def agrees(ours, name, what, item, tolerance=1e-6):
 @pytest.mark.parametrize("name", SETS)
 def test_a_regression_is_metafors(name, terms):
     trials, what = published(name), "+".join(terms)
-    found = mod.meta_regression(trials, name, terms, "m", permutations=1, seed=1)
+    found = regression.meta_regression(trials, name, terms, "m", permutations=1, seed=1)
     for row in found.itertuples():
         for ours, item in (("estimate", "beta"), ("ci_low", "ci.lb"), ("ci_high", "ci.ub")):
             agrees(getattr(row, ours), name, f"{what}|{item}", row.term)
@@ -40,7 +41,7 @@ def test_a_regression_is_metafors(name, terms):
 @pytest.mark.parametrize("name", SETS)
 def test_subgroups_are_metafors(name):
     trials = published(name).dropna(subset=["group"])
-    found = mod.subgroups(trials, name, "group", sorted(trials["group"].unique()))
+    found = subgroups.subgroups(trials, name, "group", sorted(trials["group"].unique()))
     for row in found.itertuples():
         for item in ("effect", "ci_low", "ci_high"):
             agrees(getattr(row, item), name, f"{row.tau2_model}|{item}", row.level)
@@ -55,7 +56,7 @@ def test_subgroups_are_metafors(name):
 
 def test_the_exact_permutation_test_is_metafors():
     six = published("bcg").head(6)
-    found = mod.meta_regression(six, "bcg", ["x1"], "m", permutations=720, seed=1)
+    found = regression.meta_regression(six, "bcg", ["x1"], "m", permutations=720, seed=1)
     agrees(found.set_index("term")["p_permutation"]["x1"], "bcg_six", "permutation|p", "x1")
 
 
@@ -64,8 +65,8 @@ def test_a_permutation_test_repeats_with_its_seed_and_leaves_the_global_generato
     design = np.column_stack([np.ones(len(trials)), trials["x1"]])
     np.random.seed(7)
     before = np.random.get_state()[1].tolist()
-    first, second = (mod.permutation_p(trials, design, 200, 3) for _ in range(2))
-    other = mod.permutation_p(trials, design, 200, 4)
+    first, second = (regression.permutation_p(trials, design, 200, 3) for _ in range(2))
+    other = regression.permutation_p(trials, design, 200, 4)
     assert first.tolist() == second.tolist() != other.tolist()
     assert np.random.get_state()[1].tolist() == before
 
@@ -80,24 +81,26 @@ def made_up(levels, effects=None):
 
 def test_not_reported_is_shown_but_not_compared():
     levels = ["digital"] * 3 + ["in_person"] * 3 + ["nr"] * 3
-    found = mod.subgroups(made_up(levels), "o", "modality", ["digital", "in_person", "nr"])
+    found = subgroups.subgroups(made_up(levels), "o", "modality", ["digital", "in_person", "nr"])
     separate = found[found["tau2_model"].eq("separate")].set_index("level")
     assert list(separate.index) == ["digital", "in_person", "nr"]
     assert separate["df_between"].tolist() == [1, 1, 1]
     told = [level for level in levels if level != "nr"]
-    without = mod.subgroups(
+    without = subgroups.subgroups(
         made_up(levels).head(len(told)), "o", "modality", ["digital", "in_person"]
     )
     assert separate["q_between"].iloc[0] == pytest.approx(without["q_between"].iloc[0])
 
 
 def test_one_known_level_gives_no_test():
-    found = mod.subgroups(made_up(["yes"] * 3 + ["nr"] * 3), "o", "modality", ["yes", "no", "nr"])
+    found = subgroups.subgroups(
+        made_up(["yes"] * 3 + ["nr"] * 3), "o", "modality", ["yes", "no", "nr"]
+    )
     assert found["p_between"].isna().all()
 
 
 def test_small_subgroups_carry_a_warning_and_a_single_trial_its_own_interval():
-    found = mod.subgroups(
+    found = subgroups.subgroups(
         made_up(["a"] * 4 + ["b"] * 3 + ["c"]), "o", "modality", ["a", "b", "c"], few=4
     )
     alone = found[found["tau2_model"].eq("separate")].set_index("level")
@@ -111,7 +114,7 @@ def test_small_subgroups_carry_a_warning_and_a_single_trial_its_own_interval():
 
 def test_a_level_that_has_no_place_is_an_error():
     with pytest.raises(ValueError, match="no place for the level b"):
-        mod.subgroups(made_up(["a", "b"]), "o", "modality", ["a"])
+        subgroups.subgroups(made_up(["a", "b"]), "o", "modality", ["a"])
 
 
 @pytest.mark.parametrize(
@@ -120,13 +123,15 @@ def test_a_level_that_has_no_place_is_an_error():
 )  # fmt: skip
 def test_a_regression_that_cannot_be_had_says_why(values, words):
     trials = made_up(["a"] * 5).assign(x=values)
-    found = mod.meta_regression(trials, "o", ["x"], "single", permutations=10, seed=1)
+    found = regression.meta_regression(trials, "o", ["x"], "single", permutations=10, seed=1)
     assert found["estimate"].isna().all() and words in found["note"].iloc[0]
 
 
 def test_terms_that_repeat_each_other_are_not_estimated():
     trials = made_up(["a"] * 6).assign(x=range(6), twice=[2 * i for i in range(6)])
-    found = mod.meta_regression(trials, "o", ["x", "twice"], "joint", permutations=10, seed=1)
+    found = regression.meta_regression(
+        trials, "o", ["x", "twice"], "joint", permutations=10, seed=1
+    )
     assert "cannot be told apart" in found["note"].iloc[0]
 
 
@@ -144,7 +149,7 @@ RISK = pd.DataFrame(
 
 def facts(*studies):
     rows = [STUDY | {"study": name} | changes for name, changes in studies]
-    return mod.study_facts(pd.DataFrame(rows), RISK, INCOME)
+    return study_facts(pd.DataFrame(rows), RISK, INCOME)
 
 
 def test_what_is_not_reported_is_missing_in_one_index_and_zero_in_the_other():
@@ -176,18 +181,18 @@ def test_a_trial_counts_once_and_its_companion_fills_what_it_leaves_out():
             "n_arm1": 30, "n_arm2": [34, 34, 30], "year": 2021,
         }
     )  # fmt: skip
-    found = mod.trial_table(rows, facts(("A", {}), ("B", {"setting": "online"})), 0.6)
+    found = trial_table(rows, facts(("A", {}), ("B", {"setting": "online"})), 0.6)
     assert len(found) == 1 and found["effect"].iloc[0] == pytest.approx(0.3)
     assert found["setting"].iloc[0] == "online" and found["structure"].iloc[0] == "nr"
     assert found["size"].iloc[0] == 6
 
 
 def test_periods_and_follow_up_classes_keep_their_limits():
-    years = mod.periods(pd.Series([2019, 2020, 2022, 2023, None]), 2020, 2022)
+    years = over_time.periods(pd.Series([2019, 2020, 2022, 2023, None]), 2020, 2022)
     assert years.iloc[:4].tolist() == ["before", "during", "during", "after"] and pd.isna(
         years.iloc[4]
     )
-    weeks = mod.follow_up_classes(pd.Series([12.0, 13.0, 25.9, 26.0]), 26)
+    weeks = over_time.follow_up_classes(pd.Series([12.0, 13.0, 25.9, 26.0]), 26)
     assert weeks.tolist() == ["short", "medium", "medium", "long"]
 
 
@@ -196,5 +201,5 @@ def test_the_longer_of_the_stated_and_the_measured_follow_up_counts():
         {"trial": ["A", "B", "C"], "modality": "digital", "followup_weeks": [12, None, None]}
     )
     outcomes = pd.DataFrame({"trial": ["A", "A", "B"], "time_weeks": [12, 30, 8]})
-    found = mod.long_follow_up(studies, outcomes, 26).iloc[0]
+    found = over_time.long_follow_up(studies, outcomes, 26).iloc[0]
     assert (found["trials"], found["stated"], found["long"], found["share"]) == (3, 2, 1, 0.5)

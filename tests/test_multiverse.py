@@ -10,7 +10,10 @@ import pytest
 from pymare import Dataset
 from pymare.estimators import DerSimonianLaird
 
-from peersupport import choices, multiverse, pooling, selection, stacked
+from peersupport.effects import select
+from peersupport.multiverse import choices, curve, data_sets, evaluate
+from peersupport.pool import engine
+from peersupport.pool.fit import composites, extreme, univariate
 
 REFERENCE = Path(__file__).parent / "reference"
 SMALL = {
@@ -21,10 +24,10 @@ SMALL = {
     "rho": [0.6, 0.2],
     "outliers": ["kept", "removed"],
     "small_study": ["none", "trim_and_fill", "pet_peese"],
-    "estimator": list(stacked.ESTIMATORS),
-    "interval": list(stacked.INTERVALS),
+    "estimator": list(engine.ESTIMATORS),
+    "interval": list(engine.INTERVALS),
 }
-LIMITS = multiverse.Limits(trials=3, correction_trials=4)
+LIMITS = evaluate.Limits(trials=3, correction_trials=4)
 
 
 @pytest.fixture(scope="module")
@@ -45,23 +48,23 @@ def stacked_up(pairs):
     y, v = np.zeros((longest, len(pairs))), np.full((longest, len(pairs)), np.inf)
     for column, (one, variance) in enumerate(pairs):
         y[: len(one), column], v[: len(one), column] = one, variance
-    return stacked.sort_columns(y, v)
+    return engine.sort_columns(y, v)
 
 
 def results(stack, estimator, interval, correction):
     y, v = stack
     if correction != "none":
-        y, v, _ = stacked.fill(y, v, "fixed" if correction == "filled_by_fixed" else estimator)
-    pooled = stacked.pool(y, v, estimator)
-    half = stacked.half_width(pooled, interval)
-    error, df = stacked.standard_error(pooled, interval)
-    p = stacked.p_value(pooled.effect, error, np.where(interval == "wald", np.inf, df))
+        y, v, _ = engine.fill(y, v, "fixed" if correction == "filled_by_fixed" else estimator)
+    pooled = engine.pool(y, v, estimator)
+    half = engine.half_width(pooled, interval)
+    error, df = engine.standard_error(pooled, interval)
+    p = engine.p_value(pooled.effect, error, np.where(interval == "wald", np.inf, df))
     return np.array([pooled.effect, pooled.effect - half, pooled.effect + half, p, pooled.tau2])
 
 
 @pytest.mark.parametrize("correction", ["none", "filled_by_fixed", "filled_by_same"])
-@pytest.mark.parametrize("interval", stacked.INTERVALS)
-@pytest.mark.parametrize("estimator", stacked.ESTIMATORS)
+@pytest.mark.parametrize("interval", engine.INTERVALS)
+@pytest.mark.parametrize("estimator", engine.ESTIMATORS)
 def test_every_fit_is_metafors(sets, stack, estimator, interval, correction):
     theirs = pd.read_csv(REFERENCE / "multiverse.csv").set_index("set")
     theirs = theirs[theirs["correction"].eq(correction) & theirs["interval"].eq(interval)]
@@ -77,7 +80,7 @@ def test_every_fit_is_metafors(sets, stack, estimator, interval, correction):
 
 def test_pet_and_peese_are_rs_weighted_lines(sets, stack):
     lines = pd.read_csv(REFERENCE / "multiverse_pet.csv").pivot(index="set", columns="line")
-    intercept, error, df = stacked.pet_peese(*stack)
+    intercept, error, df = engine.pet_peese(*stack)
     above = lines["intercept", "pet"].gt(0) & lines["p", "pet"].lt(0.1)
     assert 0 < above.sum() < len(above)
     for column, name in enumerate(sets):
@@ -89,10 +92,10 @@ def test_pet_and_peese_are_rs_weighted_lines(sets, stack):
 
 def test_a_column_does_not_depend_on_its_neighbours(stack):
     y, v = (np.tile(x, 120) for x in stack)
-    for estimator in stacked.ESTIMATORS:
-        together = stacked.pool(y, v, estimator)
-        alone = stacked.pool(y[:, -40:], v[:, -40:], estimator)
-        assert len(together.effect) > stacked.COLUMNS_AT_ONCE
+    for estimator in engine.ESTIMATORS:
+        together = engine.pool(y, v, estimator)
+        alone = engine.pool(y[:, -40:], v[:, -40:], estimator)
+        assert len(together.effect) > engine.COLUMNS_AT_ONCE
         assert together.effect[-40:].tobytes() == alone.effect.tobytes()
         assert together.tau2[-40:].tobytes() == alone.tau2.tobytes()
 
@@ -103,10 +106,10 @@ def test_likelihood_is_nowhere_higher(estimator, restricted):
     rng = np.random.default_rng(7)
     v = rng.uniform(0.01, 0.2, (6, 6000))
     y = rng.normal(0, np.sqrt(v + 0.06))
-    found = stacked.pool(y, v, estimator).tau2
+    found = engine.pool(y, v, estimator).tau2
     grid = [0.0, *np.geomspace(1e-4, 3, 150)]
-    highest = np.max([stacked._log_likelihood(y, v, x, restricted) for x in grid], axis=0)
-    reached = stacked._log_likelihood(y, v, found, restricted)
+    highest = np.max([engine._log_likelihood(y, v, x, restricted) for x in grid], axis=0)
+    reached = engine._log_likelihood(y, v, found, restricted)
     assert 0.1 < np.mean(found == 0) < 0.7
     assert (reached > highest - 1e-6).all()
 
@@ -115,7 +118,7 @@ def test_dersimonian_laird_is_pymares(sets):
     rows = sets["hackshaw1998"]
     y, v = rows[["y"]].to_numpy(), rows[["v"]].to_numpy()
     theirs = DerSimonianLaird().fit_dataset(Dataset(y=y, v=v)).summary()
-    ours = stacked.pool(y, v, "DL")
+    ours = engine.pool(y, v, "DL")
     assert ours.tau2[0] == pytest.approx(theirs.tau2.item(), abs=1e-12)
     assert ours.effect[0] == pytest.approx(theirs.get_fe_stats()["est"].item(), abs=1e-12)
 
@@ -123,13 +126,13 @@ def test_dersimonian_laird_is_pymares(sets):
 def test_bad_input_is_refused(stack):
     y, v = stack
     with pytest.raises(ValueError, match="choose from REML"):
-        stacked.pool(y, v, "reml")
+        engine.pool(y, v, "reml")
     with pytest.raises(ValueError, match="zero or negative"):
-        stacked.pool(y, np.where(v > 0.1, 0, v), "DL")
+        engine.pool(y, np.where(v > 0.1, 0, v), "DL")
     with pytest.raises(ValueError, match="alike"):
-        stacked.pool(y, v[1:], "DL")
+        engine.pool(y, v[1:], "DL")
     with pytest.raises(ValueError, match="do not have"):
-        multiverse.accepts(pd.DataFrame({"year": [2020]}), {"yeer": [2020]})
+        data_sets.accepts(pd.DataFrame({"year": [2020]}), {"yeer": [2020]})
 
 
 # ---------------------------------------------------------------- the multiverse on a small review
@@ -159,12 +162,12 @@ def effects():
 @pytest.fixture(scope="module")
 def small(effects):
     taken = choices.selections(effects, {}, SMALL)
-    return taken, multiverse.data_sets(effects, taken, SMALL, LIMITS.trials)
+    return taken, data_sets.data_sets(effects, taken, SMALL, LIMITS.trials)
 
 
 def test_each_mask_is_the_selection_rules(effects, small):
     for (time, figure), mask in small[0].items():
-        chosen = selection.select(
+        chosen = select.select(
             effects, {}, tuple(SMALL["time_point"][time]), tuple(SMALL["figures"][figure])
         )
         assert mask.tolist() == chosen["selected"].tolist()
@@ -184,13 +187,13 @@ def test_every_combination_has_its_data_set(effects, small):
         )
         late = SMALL["window"][level["window"]]
         rows = effects[
-            taken[level["time_point"], level["figures"]] & multiverse.accepts(effects, late)
+            taken[level["time_point"], level["figures"]] & data_sets.accepts(effects, late)
         ]
         rows = rows.assign(n_arm1=1, n_arm2=1)
         if level["several"] == "average":
-            rows = pooling.composites(rows, level["rho"])
+            rows = composites(rows, level["rho"])
         else:
-            rows = pooling.extreme(rows, level["several"])
+            rows = extreme(rows, level["several"])
         column = data.place[at]
         if len(rows) < LIMITS.trials:
             assert column == -1
@@ -207,7 +210,7 @@ def test_every_combination_has_its_data_set(effects, small):
 
 def test_flipped_effects_are_those_of_flipped_rows(effects, small):
     taken, data = small
-    turned = multiverse.data_sets(
+    turned = data_sets.data_sets(
         effects.assign(effect=-effects["effect"]), taken, SMALL, LIMITS.trials
     )
     for here, there in zip(data.place.ravel(), turned.place.ravel(), strict=True):
@@ -220,10 +223,10 @@ def test_flipped_effects_are_those_of_flipped_rows(effects, small):
 
 def test_grid_holds_the_single_fits(small):
     _, data = small
-    found = multiverse.evaluate(data.y, data.v, SMALL, LIMITS)
-    grid = multiverse.on_grid(found["ci_low"], data.place)
+    found = evaluate.evaluate(data.y, data.v, SMALL, LIMITS)
+    grid = evaluate.on_grid(found["ci_low"], data.place)
     main = pd.DataFrame(dict(zip(["trial", "effect", "variance"], data.main(), strict=True)))
-    fit = pooling.univariate(main.assign(n_arm1=1, n_arm2=1), "PM", "wald")
+    fit = univariate(main.assign(n_arm1=1, n_arm2=1), "PM", "wald")
     at = [
         SMALL[c].index(x)
         for c, x in (("small_study", "none"), ("estimator", "PM"), ("interval", "wald"))
@@ -237,20 +240,20 @@ def test_an_outlier_is_left_out_once():
     y = np.array([[0.1], [0.12], [0.08], [0.11], [3.0]])
     v = np.full((5, 1), 0.01)
     v[:4] = 0.0001
-    _, left = multiverse.without_outliers(y, np.minimum(v, 0.0001))
+    _, left = evaluate.without_outliers(y, np.minimum(v, 0.0001))
     assert np.isfinite(left).sum() < 5
-    same, all_there = multiverse.without_outliers(y[:4], v[:4])
+    same, all_there = evaluate.without_outliers(y[:4], v[:4])
     assert np.isfinite(all_there).all() and (same == y[:4]).all()
 
 
 def test_table_names_each_result_once_and_counts_all(small):
     _, data = small
-    found = multiverse.evaluate(data.y, data.v, SMALL, LIMITS)
-    table = multiverse.table(data, found, SMALL)
-    grid = multiverse.on_grid(found["ci_low"], data.place)
+    found = evaluate.evaluate(data.y, data.v, SMALL, LIMITS)
+    table = curve.table(data, found, SMALL)
+    grid = evaluate.on_grid(found["ci_low"], data.place)
     assert table["combinations"].sum() == np.count_nonzero(~np.isnan(grid))
     assert not table.duplicated(["data_set", "k", "effect", "ci_low", "ci_high", "tau2"]).any()
-    axes = {name: SMALL[name] for name in multiverse.MODEL_CHOICES} | data.axes
+    axes = {name: SMALL[name] for name in evaluate.MODEL_CHOICES} | data.axes
     for row in table.sample(40, random_state=1).itertuples():
         at = tuple(
             [str(x) for x in levels].index(getattr(row, name)) for name, levels in axes.items()
@@ -261,28 +264,28 @@ def test_table_names_each_result_once_and_counts_all(small):
 def test_summary_and_influence_by_hand():
     effect = np.array([[0.0, 1.0], [2.0, 3.0], [np.nan, np.nan]])
     grid = {"effect": effect, "ci_low": effect - 1.5, "ci_high": effect + 1.5}
-    found = multiverse.summary(grid)
+    found = curve.summary(grid)
     assert (found["estimable"], found["median"], found["share_ci_above_0"]) == (4, 1.5, 0.5)
-    moved = multiverse.influence_of_choices(effect, {"a": ["x", "y", "z"], "b": [1, 2]}).set_index(
+    moved = curve.influence_of_choices(effect, {"a": ["x", "y", "z"], "b": [1, 2]}).set_index(
         "choice"
     )
     assert moved.loc["a"].tolist() == pytest.approx([0.8, 0.8, 2.0])
     assert moved.loc["b"].tolist() == pytest.approx([0.2, 0.2, 1.0])
-    strips = multiverse.panel(effect, {"a": ["x", "y", "z"], "b": [1, 2]}, bins=2)
+    strips = curve.panel(effect, {"a": ["x", "y", "z"], "b": [1, 2]}, bins=2)
     assert strips["a", "x"].tolist() == [1, 0] and strips["b", "1"].tolist() == [0.5, 0.5]
-    tied = multiverse.panel(np.zeros((2, 2)), {"a": ["x", "y"], "b": [1, 2]}, bins=2)
+    tied = curve.panel(np.zeros((2, 2)), {"a": ["x", "y"], "b": [1, 2]}, bins=2)
     assert all(strip.tolist() == [0.5, 0.5] for strip in tied.values())
 
 
 def test_curves_under_signs_are_single_evaluations(small):
     _, data = small
-    flips = multiverse.sign_flips(len(data.trials), 7, 5)
-    found = multiverse.curves_under_signs(data, flips, SMALL, LIMITS)
+    flips = curve.sign_flips(len(data.trials), 7, 5)
+    found = curve.curves_under_signs(data, flips, SMALL, LIMITS)
     for flip, (median, share) in zip(flips, found, strict=True):
         y = np.where(flip[:, None], data.y_flipped, data.y)
         v = np.where(flip[:, None], data.v_flipped, data.v)
-        one = multiverse.evaluate(y, v, SMALL, LIMITS)
-        effect, low = (multiverse.on_grid(one[n], data.place) for n in ("effect", "ci_low"))
+        one = evaluate.evaluate(y, v, SMALL, LIMITS)
+        effect, low = (evaluate.on_grid(one[n], data.place) for n in ("effect", "ci_low"))
         there = ~np.isnan(low)
         ordered = np.sort(effect[there])
         assert median == ordered[(len(ordered) + 1) // 2 - 1]
@@ -293,13 +296,11 @@ def test_probability_is_uniform_without_an_effect_and_small_with_one(small):
     """The observed curve taken from the null itself gives every rank; a strong effect the smallest."""
     _, data = small
     flips = np.array(list(product([False, True], repeat=len(data.trials))))[::4]
-    curves = multiverse.curves_under_signs(data, flips, SMALL, LIMITS)
-    values = [multiverse.probability(curve, curves)[0] for curve in curves]
+    curves = curve.curves_under_signs(data, flips, SMALL, LIMITS)
+    values = [curve.probability(one, curves)[0] for one in curves]
     for level in (0.1, 0.25, 0.5):
         assert np.mean(np.array(values) <= level) <= level + 0.02
-    assert (
-        multiverse.probability(np.array([9.0, 1.1]), curves).tolist() == [1 / (1 + len(curves))] * 2
-    )
+    assert curve.probability(np.array([9.0, 1.1]), curves).tolist() == [1 / (1 + len(curves))] * 2
 
 
 def test_published_effects_are_turned():
@@ -307,7 +308,7 @@ def test_published_effects_are_turned():
         {"review": list("abcd"), "outcome_domain": "hope", "measure": ["SMD", "RR", "MD", "g"], "effect": [-0.3, 0.5, 1, 0.2],
          "ci_low": [-0.5, 0.25, 0, 0.1], "ci_high": [-0.1, 1.0, 2, 0.3], "higher_is_better": ["no", "no", "no", "yes"]}
     )  # fmt: skip
-    found = multiverse.published(reviews)
+    found = curve.published(reviews)
     assert found["review"].tolist() == ["a", "b", "d"]
     assert found["effect"].tolist() == pytest.approx([0.3, np.log(2), 0.2])
     assert found["ci_low"].tolist() == pytest.approx([0.1, 0.0, 0.1])

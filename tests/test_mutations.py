@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from peersupport import reconcile, selection, validation
+from peersupport.effects import select
+from peersupport.intake import reconcile, rules, validation
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "sweeps"))
@@ -22,14 +23,14 @@ def chain():
             (validation, "CROSS_RULES"),
             (validation, "decided_values"),
             (validation, "check_schema"),
-            (validation, "_figures"),
+            (rules, "_figures"),
             (reconcile, "double_coded"),
-            (selection, "_choose"),
+            (select, "_choose"),
             (mutations.base, "solve"),
-            (mutations.battery, "fit_model"),
+            (mutations.models, "fit_model"),
         ):
             patch.setattr(place, name, getattr(place, name))  # put back at the end
-        mutations.sheets.codebook.cache_clear()
+        mutations.codebook.cache_clear()
         yield mutations.Chain()
 
 

@@ -5,7 +5,8 @@ import pytest
 from small_sheets import BOOK, as_csv, grids
 from test_faults import add_row, both, drop_row, put
 
-from peersupport import intake, plausibility, validation
+from peersupport.intake import plausible, validation
+from peersupport.store.sheets import parse
 
 A, B, DB = "coder_a/outcomes", "coder_b/outcomes", "database/outcomes"
 
@@ -23,8 +24,8 @@ def quiet():
 def found(spoil):
     files = quiet()
     spoil(files)
-    tables = {name: intake.parse(name, as_csv(grid))[0] for name, grid in files.items()}
-    return [(p["rule"], p["sheet"], p["row"]) for p in plausibility.implausible(tables)]
+    tables = {name: parse(name, as_csv(grid))[0] for name, grid in files.items()}
+    return [(p["rule"], p["sheet"], p["row"]) for p in plausible.implausible(tables)]
 
 
 def in_both(row, column, value):
@@ -124,8 +125,8 @@ def test_a_lost_row_leaves_a_gap_in_the_numbers():
 
 
 def test_words_of_two_domains_allow_both():
-    assert plausibility.domains_by_name("anxiety and depression") == ["anxiety", "depression", "overall_symptoms", "service_use"]  # fmt: skip
-    assert plausibility.domains_by_name("not named in the abstract") == []
+    assert plausible.domains_by_name("anxiety and depression") == ["anxiety", "depression", "overall_symptoms", "service_use"]  # fmt: skip
+    assert plausible.domains_by_name("not named in the abstract") == []
 
 
 def test_a_correction_silences_what_it_mends():
@@ -136,7 +137,7 @@ def test_a_correction_silences_what_it_mends():
 def test_warnings_are_sentences_of_the_validation_table():
     files = quiet()
     put(DB, 3, "sd_arm2", "54")(files)
-    tables = {name: intake.parse(name, as_csv(grid))[0] for name, grid in files.items()}
+    tables = {name: parse(name, as_csv(grid))[0] for name, grid in files.items()}
     problems = validation.validate(tables, [], BOOK)
     row = problems[problems.rule.eq("arms_unlike")].iloc[0]
     assert row.severity == "warning" and "check both at the source" in validation.describe(row)
@@ -152,5 +153,5 @@ def test_rubbish_in_a_figure_never_breaks_a_rule():
         grid[rng.integers(1, len(grid))][rng.integers(len(grid[0]))] = rubbish[
             rng.integers(len(rubbish))
         ]
-        tables = {n: intake.parse(n, as_csv(g))[0] for n, g in files.items()}
-        assert all(problem["remedy"] for problem in plausibility.implausible(tables))
+        tables = {n: parse(n, as_csv(g))[0] for n, g in files.items()}
+        assert all(problem["remedy"] for problem in plausible.implausible(tables))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from metafor_reference import HERE, agree, as_effects, reference
 
-from peersupport.pooling import composites, estimate_tau2, extreme, univariate
+from peersupport.pool.fit import composites, estimate_tau2, extreme, univariate
 
 MODELS = {
     "fixed": ("none", "wald"),

@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from peersupport.absolute import commonest_scale, nnt_furukawa, nnt_kraemer_kupfer, nnt_risk_ratio
+from peersupport.pool.absolute import (
+    commonest_scale,
+    nnt_furukawa,
+    nnt_kraemer_kupfer,
+    nnt_risk_ratio,
+)
 
 
 @pytest.mark.parametrize(("g", "nnt"), [(0.2, 8.9), (0.5, 3.6), (0.8, 2.3)])

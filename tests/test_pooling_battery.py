@@ -5,8 +5,21 @@ import pandas as pd
 import pytest
 from metafor_reference import agree
 
-from peersupport import battery, wording
-from peersupport.pooling import univariate
+from peersupport.pool.fit import univariate
+from peersupport.pool.models import (
+    COLUMNS,
+    MAIN,
+    MODELS,
+    Domain,
+    Settings,
+    domains,
+    fit_battery,
+    fit_model,
+    periods,
+    pooled_table,
+    with_study_facts,
+)
+from peersupport.text import sentences
 
 ISSUE_2 = (
     "outcome_domain family model k n effect ci_low ci_high p_value pi_low pi_high tau2 i2 q q_p"
@@ -14,8 +27,8 @@ ISSUE_2 = (
 ISSUE_5 = (
     "trials tau2_ci_low tau2_ci_high i2_ci_low i2_ci_high sigma2_between sigma2_within df note"
 )
-SETTINGS = battery.Settings()
-NUMBERS = [c for c in battery.COLUMNS if c.startswith(("ci", "pi", "tau2", "i2", "q", "sigma"))]
+SETTINGS = Settings()
+NUMBERS = [c for c in COLUMNS if c.startswith(("ci", "pi", "tau2", "i2", "q", "sigma"))]
 
 
 def effects(**columns) -> pd.DataFrame:
@@ -51,18 +64,18 @@ def effects(**columns) -> pd.DataFrame:
     return table.assign(**columns)
 
 
-def only(table: pd.DataFrame) -> battery.Domain:
-    return battery.domains(table, 3, ["hope"])[0]
+def only(table: pd.DataFrame) -> Domain:
+    return domains(table, 3, ["hope"])[0]
 
 
 def test_columns_are_those_of_the_issues():
-    assert " ".join(battery.COLUMNS) == f"{ISSUE_2} {ISSUE_5}"
+    assert " ".join(COLUMNS) == f"{ISSUE_2} {ISSUE_5}"
 
 
 def test_every_model_has_one_row():
-    table = battery.pooled_table(list(battery.fit_battery(only(effects()), SETTINGS).values()))
-    assert table["model"].tolist() == list(battery.MODELS)
-    assert table["model"].is_unique and table.columns.tolist() == battery.COLUMNS
+    table = pooled_table(list(fit_battery(only(effects()), SETTINGS).values()))
+    assert table["model"].tolist() == list(MODELS)
+    assert table["model"].is_unique and table.columns.tolist() == COLUMNS
 
 
 @pytest.mark.parametrize(
@@ -77,20 +90,20 @@ def test_every_model_has_one_row():
     ],
 )
 def test_each_model_takes_its_trials(model, trials):
-    fit = battery.fit_model(only(effects()), model, SETTINGS)
+    fit = fit_model(only(effects()), model, SETTINGS)
     assert sorted(fit.effects["trial"]) == list(trials)
     assert fit.k == len(trials)
 
 
 def test_main_model_counts_a_trial_once_and_people_once():
-    fit = battery.fit_model(only(effects()), battery.MAIN, SETTINGS)
+    fit = fit_model(only(effects()), MAIN, SETTINGS)
     row = fit.effects.set_index("trial").loc["A"]
     assert (fit.trials, fit.n) == (6, 800)
     agree([row["effect"], row["variance"]], [0.3, 0.04 * 1.6 / 2], 1e-12)
 
 
 def test_highest_and_lowest_take_one_end_of_the_trial_with_two_effects():
-    found = battery.fit_battery(only(effects()), SETTINGS)
+    found = fit_battery(only(effects()), SETTINGS)
     first = {
         name: found[name].effects.set_index("trial").loc["A", "effect"]
         for name in ("highest", "lowest")
@@ -101,16 +114,16 @@ def test_highest_and_lowest_take_one_end_of_the_trial_with_two_effects():
 def test_outlier_is_left_out_and_named():
     eight = [pd.DataFrame(effects().iloc[[2]]).assign(trial=f"T{i}") for i in range(8)]
     table = pd.concat([*eight, effects().iloc[[6]].assign(effect=0.9)], ignore_index=True)
-    fit = battery.fit_model(only(table), "no_outliers", SETTINGS)
+    fit = fit_model(only(table), "no_outliers", SETTINGS)
     assert (fit.k, fit.note) == (8, "left out: F 2024")
-    unchanged = battery.fit_model(only(effects()), "no_outliers", SETTINGS)
+    unchanged = fit_model(only(effects()), "no_outliers", SETTINGS)
     assert (unchanged.k, unchanged.note) == (6, "none to leave out: as the main model")
 
 
 def test_models_that_cannot_be_had_say_why_and_hold_no_number():
     few = only(effects()).rows.drop_duplicates("trial").head(3)
-    table = battery.pooled_table(
-        list(battery.fit_battery(battery.Domain("hope", "smd", few), SETTINGS).values())
+    table = pooled_table(
+        list(fit_battery(Domain("hope", "smd", few), SETTINGS).values())
     ).set_index("model")
     for name in ("three_level", "che_rve", "pet_peese", "selection_3psm", "window_2020_2025"):
         assert table.loc[name, "note"].startswith("not estimated: ")
@@ -121,21 +134,19 @@ def test_models_that_cannot_be_had_say_why_and_hold_no_number():
 
 def test_interval_that_hartung_and_knapp_narrow_is_pointed_out():
     alike = only(effects(effect=[0.20, 0.20, 0.21, 0.19, 0.20, 0.21, 0.20]))
-    fit, plain = (
-        battery.fit_model(alike, name, SETTINGS) for name in (battery.MAIN, "random_reml")
-    )
+    fit, plain = (fit_model(alike, name, SETTINGS) for name in (MAIN, "random_reml"))
     assert fit.ci_high - fit.ci_low < plain.ci_high - plain.ci_low
     assert fit.note.startswith("narrower than without Hartung-Knapp")
-    assert battery.fit_model(only(effects()), battery.MAIN, SETTINGS).note == ""
+    assert fit_model(only(effects()), MAIN, SETTINGS).note == ""
 
 
 def test_small_study_models_of_few_trials_are_not_interpreted():
-    fit = battery.fit_model(only(effects()), "trim_and_fill", SETTINGS)
+    fit = fit_model(only(effects()), "trim_and_fill", SETTINGS)
     assert fit.note.endswith("fewer than 10 trials: shown, not interpreted")
 
 
 def test_che_and_three_level_take_the_rows_themselves():
-    found = battery.fit_battery(only(effects()), SETTINGS)
+    found = fit_battery(only(effects()), SETTINGS)
     for name in ("three_level", "che_rve"):
         assert (found[name].k, found[name].trials) == (7, 6)
         assert found[name].tau2 == pytest.approx(
@@ -144,7 +155,7 @@ def test_che_and_three_level_take_the_rows_themselves():
 
 
 def test_bayes_row_has_its_probabilities():
-    fit = battery.fit_model(only(effects()), "bayes_half_normal", SETTINGS)
+    fit = fit_model(only(effects()), "bayes_half_normal", SETTINGS)
     assert 0.9 < fit.probability_above_0 < 1
     assert fit.probability_above_small < fit.probability_above_0
     assert f"P(effect > 0) = {fit.probability_above_0:.3f}" in fit.note
@@ -153,14 +164,14 @@ def test_bayes_row_has_its_probabilities():
 
 def test_domains_need_three_trials_and_selected_rows():
     table = effects(selected=[True] * 3 + [False] * 4)
-    assert battery.domains(table, 3, ["hope"]) == []
-    names = [(d.name, d.trials) for d in battery.domains(effects(), 3, ["hope"])]
+    assert domains(table, 3, ["hope"]) == []
+    names = [(d.name, d.trials) for d in domains(effects(), 3, ["hope"])]
     assert names == [("hope", 6), ("personal", 6)]
 
 
 def test_families_are_never_mixed_and_service_use_is_joined():
     domain = ["hospitalisation"] * 4 + ["service_use"] * 3
-    found = battery.domains(
+    found = domains(
         effects(outcome_domain=domain, family="log_rr", recovery_type=None),
         3,
         ["hospitalisation", "service_use"],
@@ -178,21 +189,21 @@ def test_study_facts_come_by_study_and_missing_judgements_are_said():
     ).assign(condition_arm2="waitlist")
     risk = pd.DataFrame({"study": ["A 2015"], "domain": ["overall"], "judgement": ["high"]})
     bare = effects().drop(columns=["design", "helper_experience", "risk_of_bias"])
-    joined = battery.with_study_facts(bare, studies, risk)
+    joined = with_study_facts(bare, studies, risk)
     assert joined["risk_of_bias"].tolist() == ["high"] * 2 + ["no_information"] * 5
     assert joined["design"].tolist()[:2] == ["rct", "rct"]
 
 
 def test_periods_stand_apart_only_where_both_have_trials_enough():
-    assert battery.periods(only(effects()), SETTINGS) == {}
+    assert periods(only(effects()), SETTINGS) == {}
     years = effects(year=[2015, 2015, 2018, 2019, 2021, 2022, 2024])
-    assert [f.k for f in battery.periods(only(years), SETTINGS).values()] == [3, 3]
+    assert [f.k for f in periods(only(years), SETTINGS).values()] == [3, 3]
 
 
 def test_finding_states_the_numbers_and_gives_no_verdict():
-    models = battery.fit_battery(only(effects()), SETTINGS)
-    words = wording.finding(models, battery.MAIN, "Hope")
-    fit = models[battery.MAIN]
+    models = fit_battery(only(effects()), SETTINGS)
+    words = sentences.finding(models, MAIN, "Hope")
+    fit = models[MAIN]
     assert f"6 trials (5 randomised) with 800 people, pooled g = {fit.effect:.2f}" in words
     assert f"{fit.ci_low:.2f} to {fit.ci_high:.2f}".replace("-", "\N{MINUS SIGN}") in words
     assert "significant" not in words.lower()
@@ -201,7 +212,7 @@ def test_finding_states_the_numbers_and_gives_no_verdict():
 
 def test_wide_interval_is_told_as_compatible_with_both_directions():
     fit = univariate(only(effects()).rows.drop_duplicates("trial").assign(effect=[0.4, -0.4] * 3))
-    words = wording.finding({battery.MAIN: fit}, battery.MAIN, "Hope")
+    words = sentences.finding({MAIN: fit}, MAIN, "Hope")
     assert "compatible with an average effect from" in words and "both directions" in words
 
 
@@ -217,4 +228,4 @@ def test_wide_interval_is_told_as_compatible_with_both_directions():
     ],
 )
 def test_numbers_needed_to_treat_in_words(row, words):
-    assert wording.nnt_text(row, "n") == words
+    assert sentences.nnt_text(row, "n") == words

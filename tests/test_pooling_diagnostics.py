@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from metafor_reference import agree, as_effects, reference
 
-from peersupport import diagnostics
-from peersupport.pooling import univariate
-from peersupport.small_study import (
+from peersupport.pool import influence
+from peersupport.pool.fit import univariate
+from peersupport.pool.small_study import (
     egger,
     egger_by_size,
     pet_peese,
@@ -29,11 +29,11 @@ def test_refits_without_each_trial(name):
     """Leave-one-out, influence and Baujat, which share their refits."""
     stored, y, v = data(name)
     fit = univariate(as_effects(y, v).assign(year=2000, study=np.arange(len(y))))
-    left = diagnostics.deletions(fit.effects)
+    left = influence.deletions(fit.effects)
     ours = {
-        "leave_one_out": diagnostics.leave_one_out(fit.effects, left),
-        "influence": diagnostics.influence(fit, left),
-        "baujat": diagnostics.baujat(fit, left),
+        "leave_one_out": influence.leave_one_out(fit.effects, left),
+        "influence": influence.influence(fit, left),
+        "baujat": influence.baujat(fit, left),
     }
     for table, columns in ours.items():
         for column, expected in stored[table].items():
@@ -43,7 +43,7 @@ def test_refits_without_each_trial(name):
 @REFITTED
 def test_cumulative(name):
     stored, y, v = data(name)
-    ours = diagnostics.cumulative(as_effects(y, v).assign(year=2000, study=np.arange(len(y))))
+    ours = influence.cumulative(as_effects(y, v).assign(year=2000, study=np.arange(len(y))))
     for column, expected in stored["cumulative"].items():
         expected = np.array(expected[1:], dtype=float)  # metafor's first row is one trial alone
         there = ~np.isnan(expected)  # and at one step of one set its scoring does not converge
@@ -111,20 +111,20 @@ def test_two_trials_have_no_line():
 def test_outliers_are_the_intervals_that_miss_the_pooled_one():
     effects = [0.2, 0.25, 0.15, 0.2, 0.22, 0.18, 0.2, 0.9]
     fit = univariate(as_effects(effects, [0.01] * 7 + [0.02]))
-    assert diagnostics.outliers(fit).tolist() == [False] * 7 + [True]
+    assert influence.outliers(fit).tolist() == [False] * 7 + [True]
     low = univariate(as_effects([-e for e in effects], [0.01] * 7 + [0.02]))
-    assert diagnostics.outliers(low).tolist() == [False] * 7 + [True]
+    assert influence.outliers(low).tolist() == [False] * 7 + [True]
 
 
 def test_an_interval_that_reaches_the_pooled_one_but_not_its_centre_is_no_outlier():
     fit = univariate(as_effects([0.2, 0.3, 0.1, 0.4, 0.0, 0.25, -0.1], [0.01] * 6 + [0.015]))
     upper = -0.1 + 1.96 * np.sqrt(0.015)
     assert fit.ci_low < upper < fit.effect
-    assert not diagnostics.outliers(fit).any()
+    assert not influence.outliers(fit).any()
 
 
 def test_p_value_curve_crosses_five_percent_at_the_confidence_limits():
     fit = univariate(as_effects([0.1, 0.3, 0.5], [0.02, 0.02, 0.03]))
     at = np.array([fit.ci_low, fit.effect, fit.ci_high, 0.0])
-    curve = diagnostics.p_value_curve(fit.effect, fit.standard_error, fit.df, at)
+    curve = influence.p_value_curve(fit.effect, fit.standard_error, fit.df, at)
     agree(curve, [0.05, 1.0, 0.05, fit.p_value], 1e-9)

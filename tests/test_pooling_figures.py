@@ -6,18 +6,21 @@ import pandas as pd
 import pytest
 from metafor_reference import as_effects
 
-from peersupport import battery, diagnostics, small_study, wording
 from peersupport.figures.diagnostic import baujat_plot, domain_page
-from peersupport.figures.forest import forest, interval, shown, summary_forest
+from peersupport.figures.forest import forest, summary_forest
 from peersupport.figures.style import use_style
-from peersupport.pooling import univariate
+from peersupport.pool import influence, small_study
+from peersupport.pool.fit import univariate
+from peersupport.pool.models import MAIN, MODELS, Domain, Settings, fit_battery, fit_model
+from peersupport.text import sentences
+from peersupport.text.numbers import interval, shown
 
 
-def domain(trials: int, family: str = "smd") -> battery.Domain:
+def domain(trials: int, family: str = "smd") -> Domain:
     place = np.arange(trials)
     rows = as_effects(0.25 + 0.4 * np.sin(place), 0.02 + 0.01 * (place % 7))
     names = [f"van Gestel-Timmermans {2000 + i % 26}" for i in place]
-    return battery.Domain(
+    return Domain(
         "hope",
         family,
         rows.assign(
@@ -70,9 +73,9 @@ def outside(figure) -> list[str]:
 @pytest.mark.parametrize("family", ["smd", "log_rr"])
 def test_forest_shows_every_trial_and_stays_on_the_page(trials, family):
     given = domain(trials, family)
-    fit = battery.fit_model(given, battery.MAIN, battery.Settings())
+    fit = fit_model(given, MAIN, Settings())
     risk = pd.DataFrame({"study": fit.effects["study"], "domain": "overall", "judgement": "high"})
-    figure = forest(fit, title="Hope", model_line=wording.model_line(fit), risk=risk)
+    figure = forest(fit, title="Hope", model_line=sentences.model_line(fit), risk=risk)
     words = [t.get_text() for axes in figure.axes for t in axes.texts]
     assert set(fit.effects["study"]) <= set(words)
     assert interval(fit.effect, fit.ci_low, fit.ci_high, family) in words
@@ -98,12 +101,10 @@ def test_forest_with_an_extreme_interval_ends_in_an_arrow():
 
 def test_forest_groups_have_their_own_diamonds():
     given = domain(12)
-    fit = battery.fit_model(given, battery.MAIN, battery.Settings())
+    fit = fit_model(given, MAIN, Settings())
     halves = {"One": given.rows.iloc[:6], "Two": given.rows.iloc[6:]}
     groups = {
-        name: battery.fit_model(
-            battery.Domain("hope", "smd", rows), battery.MAIN, battery.Settings()
-        )
+        name: fit_model(Domain("hope", "smd", rows), MAIN, Settings())
         for name, rows in halves.items()
     }
     figure = forest(fit, title="Hope", model_line="m", groups=groups)
@@ -115,16 +116,16 @@ def test_forest_groups_have_their_own_diamonds():
 @pytest.mark.parametrize("trials", [3, 20])
 @pytest.mark.parametrize("family", ["smd", "log_rr"])
 def test_page_of_pictures_stays_on_the_page(trials, family):
-    models = battery.fit_battery(domain(trials, family), battery.Settings())
-    fit = models[battery.MAIN]
-    labels = {name: model.label for name, model in battery.MODELS.items()}
+    models = fit_battery(domain(trials, family), Settings())
+    fit = models[MAIN]
+    labels = {name: model.label for name, model in MODELS.items()}
     figure = domain_page(
         models,
         labels,
-        main=battery.MAIN,
+        main=MAIN,
         title="Hope",
         filled=small_study.filled_points(fit.effects),
-        **diagnostics.page_tables(fit),
+        **influence.page_tables(fit),
     )
     assert len(figure.axes) == 10
     assert outside(figure) == []
@@ -144,10 +145,7 @@ def test_names_beside_crowded_points_cover_no_point_and_no_name():
 
 
 def test_summary_forest_gives_each_family_its_axis():
-    smd, ratio = (
-        battery.fit_model(domain(8, family), battery.MAIN, battery.Settings())
-        for family in ("smd", "log_rr")
-    )
+    smd, ratio = (fit_model(domain(8, family), MAIN, Settings()) for family in ("smd", "log_rr"))
     figure = summary_forest({"g": [smd], "RR": [ratio]}, {"hope": "Hope"}, title="All")
     assert [axes.get_xscale() for axes in figure.axes] == ["linear", "linear"]
     ticks = [t.get_text() for t in figure.axes[1].get_xticklabels()]

@@ -9,11 +9,11 @@ import pytest
 from metafor_reference import agree, as_effects, reference
 from scipy import stats
 
-from peersupport import multilevel
-from peersupport.bayes import posterior
-from peersupport.optimum import lowest
-from peersupport.pooling import univariate
-from peersupport.selection_model import fit_selection
+from peersupport.pool import multilevel
+from peersupport.pool.bayes import posterior
+from peersupport.pool.fit import univariate
+from peersupport.pool.optimum import lowest
+from peersupport.pool.selection_model import fit_selection
 
 NESTED = pytest.mark.parametrize("name", reference("multilevel"))
 

@@ -5,19 +5,22 @@ from functools import cache
 import pytest
 from scipy.stats import t
 
-from peersupport import clean, effects, provenance, sheets
+from peersupport.effects import routes
+from peersupport.intake import clean, provenance
+from peersupport.store.codebook import codebook
+from peersupport.store.sheets import read_raw
 
 ROUTES = ["means", "mean_difference", "standardised", "odds_ratio_rr", "hazard_ratio", "events_or", "p_value"]  # fmt: skip
 
 
 @cache
 def real():
-    raw, _ = sheets.read_raw()
-    book = sheets.codebook()
+    raw, _ = read_raw()
+    book = codebook()
     cells = clean.decisions(raw)
     tables = clean.tidy(raw, cells, book)
     clusters = clean.as_numbers(raw["clusters"], book["sheets"]["clusters"])
-    found, _ = effects.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05)
+    found, _ = routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05)
     return raw, found.set_index("row_id"), provenance.trail(found, raw, cells["outcomes"])
 
 

@@ -6,7 +6,7 @@ import time
 import pandas as pd
 from docx import Document
 
-from peersupport import publication as pub
+from peersupport.text import tables as pub
 
 
 def small_table() -> pub.PublicationTable:

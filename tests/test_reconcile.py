@@ -5,11 +5,15 @@ import pandas as pd
 import pytest
 from small_sheets import as_csv, grids
 
-from peersupport import clean, intake, reconcile, sheets
+from peersupport.describe import agreement
+from peersupport.intake import clean, reconcile
+from peersupport.store import sheets
+from peersupport.store.codebook import codebook
+from peersupport.store.sheets import read_raw
 
 
 def small() -> dict[str, pd.DataFrame]:
-    return {name: intake.parse(name, as_csv(grid))[0] for name, grid in grids().items()}
+    return {name: sheets.parse(name, as_csv(grid))[0] for name, grid in grids().items()}
 
 
 def sheet(**columns) -> pd.DataFrame:
@@ -29,12 +33,12 @@ THIRTY = list("xxxyyzxxyz") * 3, list("xxxyyzxyyx") * 3
 
 def test_kappa_of_thirty_ratings():
     """statsmodels and irr (R): 0.6721 (0.4415, 0.9028)."""
-    assert reconcile.cohen_kappa(*THIRTY) == pytest.approx((0.6721, 0.4415, 0.9028), abs=1e-4)
+    assert agreement.cohen_kappa(*THIRTY) == pytest.approx((0.6721, 0.4415, 0.9028), abs=1e-4)
 
 
 def test_ac1_of_thirty_ratings():
     """irrCAC 0.4.4: AC1 0.71326, standard error 0.10757."""
-    ac1, low, high = reconcile.gwet_ac1(*THIRTY)
+    ac1, low, high = agreement.gwet_ac1(*THIRTY)
     assert ac1 == pytest.approx(0.71326, abs=1e-5)
     assert (ac1 - low) / 1.959964 == pytest.approx(0.10757, abs=1e-5)
     assert (high - ac1) / 1.959964 == pytest.approx(0.10757, abs=1e-5)
@@ -47,25 +51,25 @@ def two_by_two(both, first, second, neither):
 
 def test_kappa_by_hand():
     """20, 5, 10, 15: agreement 0.7, by chance 0.5, so 0.4."""
-    assert reconcile.cohen_kappa(*two_by_two(20, 5, 10, 15))[0] == pytest.approx(0.4)
+    assert agreement.cohen_kappa(*two_by_two(20, 5, 10, 15))[0] == pytest.approx(0.4)
 
 
 def test_ac1_stays_high_where_skewed_margins_pull_kappa_to_nothing():
     """118, 5, 2, 0: both say yes nearly always; pi = 0.972, chance 2 pi (1 - pi) = 0.054432."""
     ratings = two_by_two(118, 5, 2, 0)
-    assert reconcile.cohen_kappa(*ratings)[0] == pytest.approx((0.944 - 0.94528) / (1 - 0.94528))
-    assert reconcile.gwet_ac1(*ratings)[0] == pytest.approx((0.944 - 0.054432) / (1 - 0.054432))
+    assert agreement.cohen_kappa(*ratings)[0] == pytest.approx((0.944 - 0.94528) / (1 - 0.94528))
+    assert agreement.gwet_ac1(*ratings)[0] == pytest.approx((0.944 - 0.054432) / (1 - 0.054432))
 
 
 def test_agreement_does_not_depend_on_who_is_first():
     a, b = THIRTY
-    assert reconcile.cohen_kappa(a, b) == pytest.approx(reconcile.cohen_kappa(b, a))
-    assert reconcile.gwet_ac1(a, b) == pytest.approx(reconcile.gwet_ac1(b, a))
+    assert agreement.cohen_kappa(a, b) == pytest.approx(agreement.cohen_kappa(b, a))
+    assert agreement.gwet_ac1(a, b) == pytest.approx(agreement.gwet_ac1(b, a))
 
 
 def test_one_code_only_has_no_chance_corrected_agreement():
-    assert np.isnan(reconcile.cohen_kappa(["x"] * 5, ["x"] * 5)).all()
-    assert np.isnan(reconcile.gwet_ac1(["x"] * 5, ["x"] * 5)).all()
+    assert np.isnan(agreement.cohen_kappa(["x"] * 5, ["x"] * 5)).all()
+    assert np.isnan(agreement.gwet_ac1(["x"] * 5, ["x"] * 5)).all()
 
 
 def test_agreement_table_has_codes_figures_and_themes():
@@ -74,7 +78,7 @@ def test_agreement_table_has_codes_figures_and_themes():
         "outcomes": pairs(["1.70", "2", ""], ["1.7", "3", ""], "effect"),
         "themes": pairs(*two_by_two(2, 1, 0, 1)).assign(key=["A|benefit|hope", "B|benefit|hope", "A|barrier|tokenism", "B|barrier|tokenism"]),
     }  # fmt: skip
-    table = reconcile.agreement(cells).set_index(["sheet", "column"])
+    table = agreement.agreement(cells).set_index(["sheet", "column"])
     assert table.loc[("studies", "design"), ["n", "agree", "kappa"]].tolist() == pytest.approx([30, 0.8, 0.6721], abs=1e-4)  # fmt: skip
     assert table.loc[("outcomes", "effect"), "agree"] == pytest.approx(2 / 3)
     assert table.loc[("outcomes", "effect"), ["kappa", "ac1"]].isna().all()
@@ -86,7 +90,7 @@ def test_agreement_table_has_codes_figures_and_themes():
 def test_icc_of_figures_by_hand():
     """MSR 6.1, MSC 3.6, MSE 0.1, n 5, k 2: ICC(2,1) = (6.1 - 0.1) / (6.1 + 0.1 + 2 / 5 * (3.6 - 0.1))."""
     cells = pairs(list("12345") + [""], list("23457") + ["8"], "effect")
-    row = reconcile.figure_agreement(cells).iloc[0]
+    row = agreement.figure_agreement(cells).iloc[0]
     assert (row.n, row.identical) == (5, 0)
     assert row.icc == pytest.approx(6 / 7.6, abs=1e-6)
     assert row.icc_low < row.icc < row.icc_high
@@ -236,12 +240,12 @@ def test_silence_of_the_database_hides_nothing():
 
 
 def test_every_real_cell_is_decided_and_the_decision_stands():
-    raw, _ = sheets.read_raw()
+    raw, _ = read_raw()
     cells = clean.decisions(raw)
     for name, part in cells.items():
         assert set(part.decided_by) <= {"both", "consensus"}
         assert part.decided_by.eq("consensus").sum() == raw["consensus"].sheet.eq(name).sum()
-    table = reconcile.agreement(cells)
+    table = agreement.agreement(cells)
     coded = table[table.kappa.notna()]
     assert table.agree.between(0, 1).all() and len(table) >= 40
     assert (coded.kappa_low.le(coded.kappa) & coded.kappa.le(coded.kappa_high)).all()
@@ -250,7 +254,7 @@ def test_every_real_cell_is_decided_and_the_decision_stands():
 
 def test_tidy_tables_of_the_small_sheets():
     raw = small()
-    tables = clean.tidy(raw, clean.decisions(raw), sheets.codebook())
+    tables = clean.tidy(raw, clean.decisions(raw), codebook())
     studies, outcomes = tables["studies"].set_index("study"), tables["outcomes"].set_index("row_id")
     assert studies.modality["Clark 2023"] == "digital"
     assert studies.followup_weeks["Able 2021"] == 52  # from the database

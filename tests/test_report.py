@@ -10,7 +10,7 @@ import pytest
 from markupsafe import Markup
 from PIL import Image
 
-from peersupport import chain
+from peersupport.chain import pairs
 from peersupport.report import __main__ as command
 from peersupport.report import claims, html, notebooks, pictures, site, studies
 
@@ -262,5 +262,5 @@ def test_an_older_report_gives_way_to_the_new_one(tmp_path):
 
 def test_what_sphinx_stumbles_over_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(site, "write_sources", lambda root, source: source.mkdir())
-    with pytest.raises(chain.Problem, match="(?s)^The report was not made.*conf.py"):
+    with pytest.raises(pairs.Problem, match="(?s)^The report was not made.*conf.py"):
         site.build(tmp_path, tmp_path)

@@ -10,8 +10,13 @@ import pandas as pd
 import pytest
 from small_sheets import grids, through, write_project
 
-from peersupport import intake, sheets, validation
-from peersupport.display import readable
+from peersupport.intake import validation
+from peersupport.store import sheets
+from peersupport.store.codebook import codebook
+from peersupport.store.pictures import write_figure
+from peersupport.store.sheets import read_raw
+from peersupport.store.tables import read_table, write_document, write_table
+from peersupport.text.screen import readable
 
 ROOT = Path(__file__).parents[1]
 CODE = [*(ROOT / "src").rglob("*.py"), *(ROOT / "notebooks").glob("*.py")]
@@ -27,9 +32,9 @@ NASTY = "<script>alert(1)</script>"
 def project(tmp_path, monkeypatch):
     write_project(tmp_path, grids())
     monkeypatch.chdir(tmp_path)
-    sheets.codebook.cache_clear()
+    codebook.cache_clear()
     yield tmp_path
-    sheets.codebook.cache_clear()
+    codebook.cache_clear()
 
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: path.stem)
@@ -53,18 +58,18 @@ def test_sheets_become_effects_without_a_connection(project, monkeypatch):
         monkeypatch.setattr(socket.socket, way, refuse)
     with pytest.raises(AssertionError, match="was tried"):
         socket.create_connection(("127.0.0.1", 9))
-    raw, odd = sheets.read_raw()
-    validation.validate(raw, odd, sheets.codebook())
+    raw, odd = read_raw()
+    validation.validate(raw, odd, codebook())
     assert len(through(raw)["effects"])
 
 
 @pytest.mark.parametrize("name", ["../escape.csv", "/escape.csv", "tables/../../../escape.csv"])
 def test_an_output_keeps_to_its_folder(project, name):
     for write in (
-        lambda: sheets.write_table(pd.DataFrame({"a": [1]}), name),
-        lambda: sheets.write_document("text", name),
-        lambda: sheets.read_table(name),
-        lambda: sheets.write_figure(None, name, notebook="01", title="", alt_text=""),
+        lambda: write_table(pd.DataFrame({"a": [1]}), name),
+        lambda: write_document("text", name),
+        lambda: read_table(name),
+        lambda: write_figure(None, name, notebook="01", title="", alt_text=""),
     ):
         with pytest.raises(ValueError, match="leads out of"):
             write()
@@ -73,7 +78,7 @@ def test_an_output_keeps_to_its_folder(project, name):
 
 @pytest.mark.parametrize("text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3+cmd|' /C calc'!A0", "@SUM(A1)", "= HYPERLINK(A1)"])  # fmt: skip
 def test_text_that_a_spreadsheet_would_run_is_written_as_text(project, text):
-    sheets.write_table(pd.DataFrame({"title": [text]}), "t.csv")
+    write_table(pd.DataFrame({"title": [text]}), "t.csv")
     with open(project / "data/processed/t.csv", newline="") as lines:
         assert list(csv.reader(lines))[1] == [f"'{text}"]
 
@@ -82,11 +87,11 @@ def test_text_that_a_spreadsheet_would_run_is_written_as_text(project, text):
     "text", ["=", "-0.28 (-0.42 to -0.14)", "-5", "+1.2e3", "a = b", "p < 0.05", "- ", "1-2"]
 )
 def test_plain_text_is_written_as_it_is(project, text):
-    assert not intake.FORMULA.match(text) and not intake.MARKUP.search(text)
-    sheets.write_table(pd.DataFrame({"title": [text]}), "t.csv")
-    assert sheets.read_table("t.csv").astype(str).title[0] == pd.Series([text]).astype(str)[
-        0
-    ] or float(text)
+    assert not sheets.FORMULA.match(text) and not sheets.MARKUP.search(text)
+    write_table(pd.DataFrame({"title": [text]}), "t.csv")
+    assert read_table("t.csv").astype(str).title[0] == pd.Series([text]).astype(str)[0] or float(
+        text
+    )
 
 
 def test_markup_is_shown_and_not_obeyed():

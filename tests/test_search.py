@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from peersupport import search
-from peersupport.flow import prisma
+from peersupport.search.exports import COLUMNS, deduplicate, match, read_exports
+from peersupport.search.prisma import prisma
 
 EXPORTS = Path(__file__).parent / "search_exports"
 
@@ -22,20 +22,20 @@ def files() -> dict[str, bytes]:
 
 @pytest.fixture
 def records(files):
-    records, problems = search.read_exports(files)
+    records, problems = read_exports(files)
     assert problems == []
     return records
 
 
 def read_one(name: str, content: str | bytes):
     content = content.encode() if isinstance(content, str) else content
-    records, problems = search.read_exports({name: content})
+    records, problems = read_exports({name: content})
     return records.to_dict("records"), [(found["row"], found["rule"]) for found in problems]
 
 
 def table(*rows: tuple) -> pd.DataFrame:
     """Records from (title, first_author, year, doi, pmid)."""
-    frame = pd.DataFrame(rows, columns=search.COLUMNS[2:], dtype="str")
+    frame = pd.DataFrame(rows, columns=COLUMNS[2:], dtype="str")
     return frame.assign(file="made up", database="made up")
 
 
@@ -56,7 +56,7 @@ def included_studies() -> pd.DataFrame:
 
 
 def test_each_file_gives_its_records(records):
-    assert records.columns.tolist() == search.COLUMNS
+    assert records.columns.tolist() == COLUMNS
     assert records.groupby("file").size().to_dict() == {
         "library.bib": 2, "psycinfo.ris": 3, "pubmed.nbib": 3, "scopus.csv": 4, "scopus.ris": 2,
     }  # fmt: skip
@@ -83,7 +83,7 @@ def test_each_file_gives_its_records(records):
 )  # fmt: skip
 def test_record_is_read_in_full(records, file, number, expected):
     found = records[records.file == file].iloc[number]
-    assert tuple(found[search.COLUMNS[2:]]) == expected
+    assert tuple(found[COLUMNS[2:]]) == expected
 
 
 def test_windows_encoding_is_read_and_named():
@@ -206,7 +206,7 @@ def test_each_fault_gets_its_sentence_and_costs_no_other_record(name, content, p
 
 
 def test_a_problem_names_the_file_and_the_remedy():
-    _, problems = search.read_exports({"hits.enw": b"%0 Journal Article"})
+    _, problems = read_exports({"hits.enw": b"%0 Journal Article"})
     assert problems[0]["sheet"] == "search/hits.enw"
     assert problems[0]["severity"] == "error"
     assert ".nbib, .ris, .csv or .bib" in problems[0]["remedy"]
@@ -214,9 +214,9 @@ def test_a_problem_names_the_file_and_the_remedy():
 
 @pytest.mark.parametrize("name", sorted(path.name for path in EXPORTS.iterdir()))
 def test_a_file_cut_anywhere_is_no_traceback(files, name):
-    whole = len(search.read_exports({name: files[name]})[0])
+    whole = len(read_exports({name: files[name]})[0])
     for length in range(0, len(files[name]), 7):
-        records, problems = search.read_exports({name: files[name][:length]})
+        records, problems = read_exports({name: files[name][:length]})
         assert 1 <= len(records) + len(problems) <= whole + 2
 
 
@@ -224,7 +224,7 @@ def test_a_file_cut_anywhere_is_no_traceback(files, name):
 
 
 def test_each_merge_of_the_exports_is_listed(records):
-    found = search.deduplicate(records)
+    found = deduplicate(records)
     merged = found[found.duplicate]
     assert merged.duplicate_of.astype(int).to_dict() == {2: 0, 5: 4, 8: 4, 10: 6, 12: 6, 13: 9}
     assert merged.matched_by.to_dict() == {
@@ -235,7 +235,7 @@ def test_each_merge_of_the_exports_is_listed(records):
 
 
 def test_a_record_that_links_two_others_joins_them():
-    found = search.deduplicate(table(("A", "X", "2001", "10.5555/a", ""),
+    found = deduplicate(table(("A", "X", "2001", "10.5555/a", ""),
                                      ("B", "Y", "2002", "", "7"),
                                      ("C", "Z", "2003", "10.5555/a", "7")))  # fmt: skip
     assert found.duplicate.tolist() == [False, True, True]
@@ -244,7 +244,7 @@ def test_a_record_that_links_two_others_joins_them():
 
 
 def test_a_long_chain_is_one_report():
-    found = search.deduplicate(table(("A", "X", "2001", "", ""), ("A", "X", "2001", "", "7"),
+    found = deduplicate(table(("A", "X", "2001", "", ""), ("A", "X", "2001", "", "7"),
                                      ("C", "X", "2001", "10.5555/c", "7"),
                                      ("D", "X", "2001", "10.5555/c", "8"), ("E", "X", "2001", "", "8")))  # fmt: skip
     assert found.duplicate_of.tolist()[1:] == [0, 0, 0, 0]
@@ -252,8 +252,8 @@ def test_a_long_chain_is_one_report():
 
 def test_the_surest_agreement_is_named():
     same = ("A", "X", "2001", "10.5555/a", "7")
-    assert search.deduplicate(table(same, same)).matched_by[1] == "doi"
-    assert search.deduplicate(table(same, (*same[:3], "", "7"))).matched_by[1] == "pmid"
+    assert deduplicate(table(same, same)).matched_by[1] == "doi"
+    assert deduplicate(table(same, (*same[:3], "", "7"))).matched_by[1] == "pmid"
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_the_surest_agreement_is_named():
     ],
 )
 def test_title_counts_with_year_and_first_author_only(other, same):
-    found = search.deduplicate(table(("Peer support in a café.", "Müller", "2001", "", ""), other))
+    found = deduplicate(table(("Peer support in a café.", "Müller", "2001", "", ""), other))
     assert found.duplicate[1] == same
 
 
@@ -277,12 +277,12 @@ def test_title_counts_with_year_and_first_author_only(other, same):
     ("one", "other"), [("Jørgensen", "Jorgensen"), ("Łódzki", "Lodzki"), ("O'Brien", "OBrien"), ("O’Brien", "O'BRIEN"), ("Weiß", "Weiss")],
 )  # fmt: skip
 def test_spellings_of_one_name(one, other):
-    found = search.deduplicate(table(("A", one, "2001", "", ""), ("A", other, "2001", "", "")))
+    found = deduplicate(table(("A", one, "2001", "", ""), ("A", other, "2001", "", "")))
     assert found.duplicate[1]
 
 
 def test_blanks_are_no_agreement():
-    found = search.deduplicate(table(("", "", "", "", ""), ("", "", "", "", "")))
+    found = deduplicate(table(("", "", "", "", ""), ("", "", "", "", "")))
     assert not found.duplicate.any()
 
 
@@ -290,7 +290,7 @@ def test_blanks_are_no_agreement():
 
 
 def test_studies_are_found_by_doi_else_title_of_any_copy(records):
-    found = search.match(search.deduplicate(records), included_studies())
+    found = match(deduplicate(records), included_studies())
     assert found.study[~found.duplicate & found.study.ne("")].to_dict() == {
         0: "Jørgensen 2018", 4: "Example 2019", 6: "Muster 2020",
     }  # fmt: skip
@@ -301,8 +301,8 @@ def test_studies_are_found_by_doi_else_title_of_any_copy(records):
 
 def test_blank_doi_and_title_match_no_study():
     studies = included_studies().query("study == 'Absent 2001'")
-    record = search.deduplicate(table(("", "Absent", "2001", "", "")))
-    assert search.match(record, studies).study.tolist() == [""]
+    record = deduplicate(table(("", "Absent", "2001", "", "")))
+    assert match(record, studies).study.tolist() == [""]
 
 
 def no_screening_log() -> pd.DataFrame:
@@ -311,8 +311,8 @@ def no_screening_log() -> pd.DataFrame:
 
 
 def database_boxes(files) -> list[tuple]:
-    records, _ = search.read_exports(files)
-    exports = search.match(search.deduplicate(records), included_studies())
+    records, _ = read_exports(files)
+    exports = match(deduplicate(records), included_studies())
     boxes = prisma(no_screening_log(), included_studies(), exports)
     boxes = boxes[boxes.column == "databases"]
     return list(boxes[["box", "detail", "n"]].itertuples(index=False, name=None))
@@ -329,8 +329,8 @@ def test_files_end_as_the_databases_column_of_the_diagram(files):
 
 
 def test_without_files_the_diagram_says_so():
-    records, problems = search.read_exports({})
-    assert (records.columns.tolist(), len(records), problems) == (search.COLUMNS, 0, [])
+    records, problems = read_exports({})
+    assert (records.columns.tolist(), len(records), problems) == (COLUMNS, 0, [])
     [(box, detail, n)] = database_boxes({})
     assert (box, detail) == ("identified", "no database export was supplied")
     assert pd.isna(n)

@@ -5,7 +5,10 @@ from functools import cache
 import pandas as pd
 import pytest
 
-from peersupport import clean, effects, selection, sheets
+from peersupport.effects import routes, select
+from peersupport.intake import clean
+from peersupport.store.codebook import codebook
+from peersupport.store.sheets import read_raw
 
 ALIASES = {"RAS": ["ras", "recovery assessment scale"], "RAS, high": ["ras - total (high)"], "SF-12": ["sf-12"]}  # fmt: skip
 
@@ -16,7 +19,7 @@ def choose(*cells, **settings) -> dict[str, str]:
                 time_weeks=12.0, variance=0.1, flags="")  # fmt: skip
     table = pd.DataFrame([same | cell for cell in cells])
     table["row_id"] = [f"O{i}" for i in range(1, len(table) + 1)]
-    chosen = selection.select(table, ALIASES, **settings)
+    chosen = select.select(table, ALIASES, **settings)
     assert chosen.selected.eq(chosen.selection.eq("")).all()
     return dict(zip(chosen.row_id, chosen.selection, strict=True))
 
@@ -114,7 +117,7 @@ def test_order_of_rows_does_not_matter():
     ],
 )
 def test_name_and_part_of_an_instrument(printed, name, part):
-    assert selection.name_instrument(printed, ALIASES) == (name, part)
+    assert select.name_instrument(printed, ALIASES) == (name, part)
 
 
 # ---------------------------------------------------------------- the real sheets
@@ -122,18 +125,18 @@ def test_name_and_part_of_an_instrument(printed, name, part):
 
 @cache
 def real():
-    raw, _ = sheets.read_raw()
-    book = sheets.codebook()
+    raw, _ = read_raw()
+    book = codebook()
     tables = clean.tidy(raw, clean.decisions(raw), book)
     clusters = clean.as_numbers(raw["clusters"], book["sheets"]["clusters"])
-    found, _ = effects.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05)
-    return raw, book, selection.select(found, book["instruments"])
+    found, _ = routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05)
+    return raw, book, select.select(found, book["instruments"])
 
 
 def test_at_most_one_figure_per_trial_domain_family_instrument_and_part():
     _, book, chosen = real()
     used = chosen[chosen.selected]
-    named = [selection.name_instrument(x, book["instruments"]) for x in used.instrument]
+    named = [select.name_instrument(x, book["instruments"]) for x in used.instrument]
     key = used[["trial", "outcome_domain", "family"]].assign(
         name=[name for name, _ in named], part=[part for _, part in named]
     )

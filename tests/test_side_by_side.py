@@ -8,9 +8,9 @@ from pathlib import PurePath
 import pytest
 from conftest import ROOT
 
-from peersupport import outputs
-from peersupport.chain import numbered_notebooks
-from peersupport.side_by_side import TOGETHER, Ended, file_names, forerunners, run_in_order
+from peersupport.chain import manifest
+from peersupport.chain.pairs import numbered_notebooks
+from peersupport.chain.side_by_side import TOGETHER, Ended, file_names, forerunners, run_in_order
 
 WAITS = {"01": set(), "02": {"01"}, "05": {"01"}, "06": {"02", "05"}}
 
@@ -23,7 +23,7 @@ def test_each_notebook_waits_for_all_that_wrote_what_it_reads():
     scripts = numbered_notebooks(ROOT)
     waits = forerunners(scripts)
     writers = {}
-    for path, row in outputs.read_manifest(ROOT).items():
+    for path, row in manifest.read_manifest(ROOT).items():
         writers.setdefault(PurePath(path).name, set()).add(row["notebook"])
     for script in scripts:
         read = {name for name in file_names(script)[0] if name in writers}

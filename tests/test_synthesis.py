@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from peersupport import manuscript, published
+from peersupport.conclude import manuscript, reviews
 
 ROOT = Path(__file__).parents[1]
 REVIEW = dict(
@@ -18,7 +18,7 @@ OURS = pd.DataFrame([{"outcome_domain": "depression", "family": "smd", "k": 9, "
 
 
 def turned(**changes):
-    table = published.published_reviews(pd.DataFrame([REVIEW | changes]), OURS)
+    table = reviews.published_reviews(pd.DataFrame([REVIEW | changes]), OURS)
     return table[table["source"].eq("published")].iloc[0]
 
 
@@ -56,7 +56,7 @@ def test_what_cannot_be_laid_beside_is_marked(changes, mark, comparable):
 
 def test_the_same_figures_entered_twice_count_once_even_with_the_sign_turned():
     twice = pd.DataFrame([REVIEW, REVIEW | {"effect": 0.3, "ci_low": 0.1, "ci_high": 0.5, "higher_is_better": "yes"}])  # fmt: skip
-    table = published.published_reviews(twice, OURS)
+    table = reviews.published_reviews(twice, OURS)
     assert table["source"].tolist() == ["ours", "published", "published"]
     assert table["comparable"].tolist() == [True, True, False]
 

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from peersupport import themes as thm
+from peersupport.describe import themes as thm
 
 CODES = {"benefit": ["hope", "empowerment"], "barrier": ["tokenism", "role_ambiguity"]}
 

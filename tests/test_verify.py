@@ -9,19 +9,21 @@ import pytest
 from PIL import Image
 from test_chain import stored
 
-from peersupport import chain, comparison, outputs
+from peersupport.chain import check, comparison, outputs, run
+from peersupport.chain.__main__ import main
+from peersupport.chain.manifest import modules, read_manifest
 
 TABLE = "data/processed/numbers.csv"
 DRAWING = "figures/drawing.svg"
 
 
 def manifest(root):
-    return outputs.read_manifest(root)
+    return read_manifest(root)
 
 
 def verified(root, capfd):
     capfd.readouterr()
-    code = chain.main(["verify"])
+    code = main(["verify"])
     return code, capfd.readouterr().out.splitlines()
 
 
@@ -77,14 +79,14 @@ def test_manifest_lists_each_output_with_its_notebook_and_hash(project):
 
 def test_a_second_run_writes_the_same_manifest(project):
     before = (project / outputs.MANIFEST).read_bytes()
-    chain.run(project)
+    run.run(project)
     assert (project / outputs.MANIFEST).read_bytes() == before
-    chain.run(project, "02")
+    run.run(project, "02")
     assert (project / outputs.MANIFEST).read_bytes() == before
 
 
 def test_manifest_of_an_untouched_project_is_right(project, capsys):
-    assert chain.check_manifest(project), capsys.readouterr().out
+    assert check.check_manifest(project), capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -107,33 +109,33 @@ def test_what_is_stale_or_spoiled_is_named(project, capsys, path, content, sente
         (project / path).unlink()
     else:
         (project / path).write_text(content)
-    assert not chain.check_manifest(project)
+    assert not check.check_manifest(project)
     assert sentence in capsys.readouterr().out
 
 
 def test_what_a_notebook_does_not_read_leaves_it_fresh(project, capsys):
     (project / "data/raw/README.md").write_text("about the sheets")
     (project / "parameters.yml").write_text("size: 3\nnot_declared_anywhere: 2\n")
-    assert chain.check_manifest(project), capsys.readouterr().out
+    assert check.check_manifest(project), capsys.readouterr().out
 
 
 def test_a_run_from_the_middle_does_not_hide_that_an_earlier_notebook_is_stale(project, capsys):
     script = project / "notebooks/01_numbers.py"
     script.write_text(script.read_text() + "\n# %%\n1\n")
-    chain.run(project, "02")
+    run.run(project, "02")
     capsys.readouterr()
-    assert not chain.check_manifest(project)
+    assert not check.check_manifest(project)
     told = capsys.readouterr().out
     assert "01_numbers are older than the code" in told and "02_drawing are older" in told
-    chain.run(project)
-    assert chain.check_manifest(project)
+    run.run(project)
+    assert check.check_manifest(project)
 
 
 def test_a_run_from_the_middle_removes_what_is_no_longer_written(project):
     (project / "figures/mine.svg").write_text("put here by hand")
     script = project / "notebooks/02_drawing.py"
     script.write_text(script.read_text().replace("drawing.svg", "sketch.svg"))
-    chain.run(project, "02")
+    run.run(project, "02")
     assert stored(project).keys() == {TABLE, "figures/sketch.svg", "figures/mine.svg"}
     assert DRAWING not in manifest(project)
 
@@ -160,7 +162,7 @@ def test_code_is_the_notebook_and_the_modules_it_imports_and_no_others(tmp_path)
         (package / name).write_text(text)
     script = tmp_path / "01_x.py"
     script.write_text("import numpy\nfrom peersupport import a\nfrom peersupport.a import thing\n")
-    found = {p.relative_to(package).as_posix() for p in outputs.modules(tmp_path, script)}
+    found = {p.relative_to(package).as_posix() for p in modules(tmp_path, script)}
     assert found == {"__init__.py", "a.py", "figures/__init__.py", "figures/b.py", "c.py"}
 
 

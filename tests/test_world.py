@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from peersupport.figures import world
-from peersupport.sheets import read_reference, read_table
+from peersupport.store.tables import read_reference, read_table
 
 TOO_SMALL_FOR_THE_MAP = {"HKG", "SGP"}  # at 1:110 million; drawn as a spot
 

@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from peersupport.descriptives import NO_DATE
+from peersupport.describe.studies import NO_DATE
 from peersupport.figures import style
 from peersupport.figures.appraisal import judgement_legend
 

@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib.transforms import Bbox
 from scipy import stats
 
-from peersupport.diagnostics import p_value_curve
 from peersupport.figures.forest import blank_page, draw_interval, label_effect_axis
 from peersupport.figures.style import BLACK, BLUE, GREY, MM_PER_INCH, PAGE, PALE, VERMILION
-from peersupport.pooling import Fit
+from peersupport.pool.fit import Fit
+from peersupport.pool.influence import p_value_curve
 
 LINE = 2.7  # mm per trial in leave-one-out and cumulative plots
 CAP = {"smd": 1.5, "log_rr": float(np.log(8))}

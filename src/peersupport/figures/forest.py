@@ -17,7 +17,8 @@ from peersupport.figures.style import (
     PAGE,
     new_figure,
 )
-from peersupport.pooling import Fit
+from peersupport.pool.fit import Fit
+from peersupport.text.numbers import effect_name, interval, p_text, shown
 
 ROW = 4.3  # mm from line to line
 HEAD, FOOT, AXIS = 14.0, 32.0, 15.0  # mm above the first line, below the last, for axis and arrows
@@ -39,28 +40,6 @@ RISK_LEGEND = (
     "tool for non-randomised studies has no such domain.",
 )
 RATIO_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 0.8, 1.25, 2, 4, 5, 10, 20, 50, 100)
-
-
-def effect_name(family: str) -> str:
-    return "Hedges g" if family == "smd" else "Risk ratio"
-
-
-def shown(value: float, family: str) -> str:
-    """A number as a reader sees it: g as it is, log risk ratios as risk ratios; a true minus sign."""
-    if family == "smd":
-        return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "\N{MINUS SIGN}")
-    ratio = np.exp(min(value, 700.0))
-    if ratio < 0.01:
-        return "<0.01"
-    return f"{ratio:.2f}" if ratio < 100 else "99+"
-
-
-def interval(effect: float, low: float, high: float, family: str) -> str:
-    return f"{shown(effect, family)} [{shown(low, family)}, {shown(high, family)}]"
-
-
-def p_text(p: float) -> str:
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def forest(

@@ -5,7 +5,6 @@ import pandas as pd
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from peersupport.figures.forest import interval, p_text
 from peersupport.figures.style import (
     BLACK,
     BLUE,
@@ -15,6 +14,7 @@ from peersupport.figures.style import (
     VERMILION,
     new_figure,
 )
+from peersupport.text.numbers import interval, p_text
 
 LINE, TOP, BOTTOM = 3.7, 13.0, 17.0  # mm per line, above the first and below the last
 LEFT, TRIALS, PEOPLE, PLOT, NUMBERS = 2.0, 67.0, 80.0, (84.0, 142.0), 178.0

@@ -22,7 +22,7 @@ from peersupport.figures.style import (
     VERMILION,
     new_figure,
 )
-from peersupport.gosh import Cloud
+from peersupport.multiverse.subsets import Cloud
 
 CHOICE = {
     "window": "Years of publication",

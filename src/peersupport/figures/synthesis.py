@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from peersupport.figures.forest import interval
 from peersupport.figures.style import BLACK, BLUE, GREY, PAGE, PALE, new_figure
+from peersupport.text.numbers import interval
 
 VERDICT = {
     "supported": ("\N{BLACK CIRCLE}", BLUE, "Supported"),

@@ -1,1 +1,4 @@
-"""The report: a static site of the stored results; `python -m peersupport.report` makes it."""
+"""Comes in: stored tables, figures and notebooks.
+
+Goes out: report/, a site that opens from disk (python -m peersupport.report).
+"""

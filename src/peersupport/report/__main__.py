@@ -8,22 +8,23 @@ import shutil
 import sys
 from pathlib import Path
 
-from peersupport import chain
-from peersupport.outputs import manifest_problems, read_manifest
+from peersupport.chain import pairs, run
+from peersupport.chain.__main__ import in_words, only_run
+from peersupport.chain.manifest import manifest_problems, read_manifest
 from peersupport.report.site import build
 
 
 def main():
     root = Path.cwd()
     try:
-        with chain.only_run(root):
+        with only_run(root):
             make(root)
         return 0
-    except chain.Problem as problem:
+    except pairs.Problem as problem:
         print(problem, file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"The report was not made: {chain.in_words(error)}.", file=sys.stderr)
+        print(f"The report was not made: {in_words(error)}.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Interrupted. An older report is as it was.", file=sys.stderr)
@@ -43,13 +44,13 @@ def make(root):
 
 def refuse_what_is_stale(root):
     """A report shows what the chain gives today, or is not made."""
-    problems = manifest_problems(root, chain.expected_origins(root))
+    problems = manifest_problems(root, run.expected_origins(root))
     if not read_manifest(root):
         problems = ["No notebook has been run yet."]
     if problems:
         first = problems[0]
         remedy = "" if "./run_all.sh" in first else "; ./run_all.sh writes it"
-        raise chain.Problem(f"The report was not made: {first.rstrip('.')}{remedy}")
+        raise pairs.Problem(f"The report was not made: {first.rstrip('.')}{remedy}")
 
 
 def put_in_place(site, target):

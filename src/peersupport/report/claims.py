@@ -5,14 +5,16 @@ import re
 import pandas as pd
 from markupsafe import Markup
 
-from peersupport import sheets
-from peersupport.battery import MAIN, outcome_labels
-from peersupport.claims import RULES, SUPPORTED
-from peersupport.figures.forest import shown
-from peersupport.grade import DOMAINS, LEVEL_LABELS
-from peersupport.manuscript import VERDICT_WORDS
+from peersupport.conclude.claims import RULES, SUPPORTED
+from peersupport.conclude.grade import DOMAINS, LEVEL_LABELS
+from peersupport.conclude.manuscript import VERDICT_WORDS
+from peersupport.pool.models import MAIN, outcome_labels
 from peersupport.report.html import block, contents, in_markdown, interval_text, pairs, table
 from peersupport.report.pictures import figure
+from peersupport.store.codebook import codebook
+from peersupport.store.project import processed
+from peersupport.store.tables import read_table
+from peersupport.text.numbers import shown
 
 TOP = {
     "claims": "Claims",
@@ -24,13 +26,13 @@ TOP = {
 
 def pages(summary):
     """Path to text for the front page and the claims."""
-    keys, labels = ["outcome_domain", "family"], outcome_labels(sheets.codebook()["codes"])
-    pooled = sheets.read_table("tables/pooled_outcomes.csv")
+    keys, labels = ["outcome_domain", "family"], outcome_labels(codebook()["codes"])
+    pooled = read_table("tables/pooled_outcomes.csv")
     pooled = pooled[pooled["model"].eq(MAIN)].set_index(keys)
-    findings = sheets.read_table("tables/summary_of_findings.csv").set_index(keys)
-    ledger = sheets.read_table("tables/claims.csv")
-    asked = sheets.read_table("claims.csv").set_index("claim_id")
-    results = sheets.processed("results_paragraph.md").read_text("utf-8")
+    findings = read_table("tables/summary_of_findings.csv").set_index(keys)
+    ledger = read_table("tables/claims.csv")
+    asked = read_table("claims.csv").set_index("claim_id")
+    results = processed("results_paragraph.md").read_text("utf-8")
     return {
         "index.md": front_page(summary, results, ledger, findings, pooled, labels),
         "claims.md": claims_page(ledger, asked, findings, pooled, labels),

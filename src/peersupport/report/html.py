@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 import pandas as pd
 from markupsafe import Markup, escape
 
-from peersupport.figures.forest import shown
+from peersupport.text.numbers import shown
 
 # ---------------------------------------------------------------- text
 

@@ -9,9 +9,10 @@ from importlib.resources import files
 import nbformat
 import pandas as pd
 
-from peersupport import chain, sheets
+from peersupport.chain import pairs
 from peersupport.report import claims, notebooks, studies
 from peersupport.report.pictures import stored_figures
+from peersupport.store.project import processed
 
 SUMMARY = "03_summary_forest"
 
@@ -25,7 +26,7 @@ def build(root, scratch):
         [sys.executable, "-m", "sphinx", *options, source, site], capture_output=True, text=True
     )
     if made.returncode:
-        raise chain.Problem(f"The report was not made; Sphinx says:\n{made.stderr.strip()}")
+        raise pairs.Problem(f"The report was not made; Sphinx says:\n{made.stderr.strip()}")
     for left in [site / ".buildinfo", site / "objects.inv", *site.rglob("*.map")]:
         left.unlink(missing_ok=True)
     return site, made.stderr
@@ -38,11 +39,11 @@ def write_sources(root, source):
     pictures_folder.mkdir(parents=True)
     index = pd.read_csv(root / "figures/index.csv", keep_default_na=False)
     pictures = stored_figures(root, index, pictures_folder)
-    checklist = sheets.processed("prisma_checklist.md").read_text("utf-8")
+    checklist = processed("prisma_checklist.md").read_text("utf-8")
     texts = claims.pages(pictures[SUMMARY]) | studies.pages()
     texts["prisma.md"] = notebooks.checklist_page(checklist)
     titles = {}
-    for path in chain.executed_notebooks(root):
+    for path in pairs.executed_notebooks(root):
         notebook = nbformat.read(path, as_version=4)
         titles[path.stem] = notebooks.first_title(notebook)
         page = notebooks.notebook_page(notebook, path.stem, pictures, pictures_folder)

@@ -5,8 +5,6 @@ import unicodedata
 
 from markupsafe import Markup
 
-from peersupport import sheets
-from peersupport.figures.forest import shown
 from peersupport.report.html import (
     block,
     doi_link,
@@ -18,6 +16,9 @@ from peersupport.report.html import (
     said,
     table,
 )
+from peersupport.store.codebook import codebook
+from peersupport.store.tables import read_reference, read_table
+from peersupport.text.numbers import shown
 
 CHARACTERISTICS = {
     "design": "Design",
@@ -77,16 +78,16 @@ PRINTED = {
 
 def pages():
     """Path to text for the index and each study."""
-    book = sheets.codebook()
-    countries = sheets.read_reference("countries.csv").set_index("country")["name"]
+    book = codebook()
+    countries = read_reference("countries.csv").set_index("country")["name"]
 
     def label(sheet, row, column):
         return labelled(sheet, row, column, book, countries)
 
-    studies = sheets.read_table("studies.csv")
+    studies = read_table("studies.csv")
     names = slugs(studies["study"])
     tables = {
-        name: sheets.read_table(f"{name}.csv")
+        name: read_table(f"{name}.csv")
         for name in ("effects", "outcomes", "provenance", "exclusions", "appraisal", "themes")
     }
     counts = tables["effects"].groupby("study").size()

@@ -1,0 +1,318 @@
+"""What helps and what hinders: in how many studies each theme is reported.
+
+Throughout, `themes` is data/processed/themes.csv: one row per study (or review) and theme that its
+findings report, with `kind` primary or review. A theme without a row was not reported in the source
+seen, which does not say that it was absent.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import pingouin as pg
+from scipy import stats
+from scipy.cluster import hierarchy
+
+from peersupport.describe.studies import design_family, wilson
+
+
+def presence(
+    themes: pd.DataFrame, studies: Sequence[str], theme_codes: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """Study by theme, True where the study reports it: index study, columns (theme_group, theme) in
+    the codebook's order.
+
+    `studies` are all the studies whose findings were read for themes, those that report none among
+    them.
+    """
+    columns = pd.MultiIndex.from_tuples(
+        [(group, theme) for group, codes in theme_codes.items() for theme in codes],
+        names=["theme_group", "theme"],
+    )
+    rows = themes[themes["study"].isin(list(studies))]
+    unknown = set(zip(rows["theme_group"], rows["theme"], strict=True)) - set(columns)
+    if unknown:
+        raise ValueError(f"Themes that the codebook does not know: {sorted(unknown)}.")
+    counts = pd.crosstab(rows["study"], [rows["theme_group"], rows["theme"]])
+    return counts.reindex(index=list(studies), columns=columns, fill_value=0).gt(0)
+
+
+def theme_frequency(reported: pd.DataFrame) -> pd.DataFrame:
+    """From `presence`: theme_group, theme, studies, of, share, ci_low, ci_high (95% Wilson),
+    commonest first in a group.
+
+    Ties keep the codebook's order.
+    """
+    table = reported.sum().rename("studies").reset_index()
+    table["of"] = len(reported)
+    table = pd.concat([table, wilson(table["studies"], table["of"])], axis=1)
+    place = {group: i for i, group in enumerate(dict.fromkeys(table["theme_group"]))}
+    table = table.assign(place=table["theme_group"].map(place), order=-table["studies"])
+    table = table.sort_values(["place", "order"], kind="stable", ignore_index=True)
+    return table.drop(columns=["place", "order"])
+
+
+SOURCE_KINDS = {
+    "qualitative": "Qualitative studies",
+    "mixed_methods": "Mixed methods",
+    "quantitative": "Quantitative studies",
+    "review": "Reviews",
+}
+
+
+def source_kind(studies: pd.DataFrame) -> pd.Series:
+    """qualitative, mixed_methods or quantitative by the study's design, indexed by study; blank
+    without a design."""
+    family = design_family(studies).replace(
+        {"randomised": "quantitative", "non_randomised": "quantitative"}
+    )
+    return pd.Series(family.to_numpy(), index=studies["study"]).mask(lambda kind: kind == "nr")
+
+
+def frequency_by(
+    reported: pd.DataFrame, groups: pd.Series, grouping: str, levels: Sequence[str]
+) -> pd.DataFrame:
+    """Frequency of each theme within each level of a grouping: grouping, level, then the columns of
+    theme_frequency.
+
+    `groups` by study; studies whose group is blank are in no level. A level without studies has a
+    blank share.
+    """
+    groups = groups.reindex(reported.index)
+    rows = []
+    for level in levels:
+        part = reported[(groups == level).to_numpy()]
+        counted = part.sum().rename("studies").reset_index()
+        rows.append(counted.assign(grouping=grouping, level=level, of=len(part)))
+    table = pd.concat(rows, ignore_index=True)
+    table["studies"] = table["studies"].astype(int)
+    table = pd.concat([table, wilson(table["studies"], table["of"])], axis=1)
+    first = ["grouping", "level", "theme_group", "theme", "studies", "of"]
+    return table[[*first, "share", "ci_low", "ci_high"]]
+
+
+# Whose views a study reports is no column of the sheets. These words in a title or in the label of
+# arm 1 say that it asked staff, managers or leaders who are not peers.
+STAFF_WORDS = "|".join(
+    [
+        r"staff views",
+        r"staff to understand",
+        r"non-peer (?:mental health )?pro(?:viders|fessionals)",
+        r"managers",
+        r"leadership perspectives",
+        r"leaders interviewed",
+        r"health workers' perspectives",
+        r"providers' perspectives",
+        r"providers working alongside",
+        r"key informants",
+    ]
+)
+
+
+def perspective(studies: pd.DataFrame) -> pd.Series:
+    """Whose views a study reports, indexed by study: staff, peer_workers, service_users or mixed.
+    Inferred, not coded.
+
+    staff where the title or the label of arm 1 names staff, managers or other providers as those
+    asked (STAFF_WORDS); peer_workers where the population is the peer workers themselves; mixed
+    where the population is coded mixed; else service_users.
+    """
+    words = (studies["title"] + " " + studies["condition_arm1"].fillna("")).str.replace("’", "'")
+    staff = words.str.contains(STAFF_WORDS, case=False, regex=True)
+    group = studies["population"].map({"peer_workers": "peer_workers", "mixed": "mixed"})
+    group = group.fillna("service_users").mask(staff, "staff")
+    return pd.Series(group.to_numpy(), index=studies["study"])
+
+
+PERSPECTIVES = {
+    "service_users": "Service users",
+    "peer_workers": "Peer workers",
+    "staff": "Other staff",
+    "mixed": "Mixed",
+}
+
+
+def difference_tests(
+    reported: pd.DataFrame,
+    groups: pd.Series,
+    grouping: str,
+    *,
+    minimum: int,
+    seed: int,
+    draws: int = 9999,
+) -> pd.DataFrame:
+    """Does a theme's frequency differ between the levels of a grouping? One row per theme;
+    exploratory.
+
+    Over the levels with `minimum` studies or more, `nr` left out. Pearson's chi-square (pingouin)
+    where every expected count is 5 or more, else the exact test of Fisher, Freeman and Halton by
+    `draws` random tables with these margins (scipy; the p-value is (1 + extreme) / (1 + draws)).
+    `cramers_v` is the effect size, `p_holm` adjusts for all themes of the grouping (Holm 1979).
+    Columns: grouping, theme_group, theme, levels, studies, of, test, chi2, p, p_holm, cramers_v; a
+    theme that no study or every study reports has no test.
+    """
+    groups = groups.reindex(reported.index)
+    sizes = groups[groups != "nr"].value_counts()
+    kept = groups.isin(sizes.index[sizes >= minimum]).to_numpy()
+    groups, reported = groups[kept], reported[kept]
+    rows = [
+        {
+            "grouping": grouping,
+            "theme_group": theme[0],
+            "theme": theme[1],
+            "levels": groups.nunique(),
+            "studies": int(reported[theme].sum()),
+            "of": len(reported),
+            **_difference(reported[theme].to_numpy(), groups.to_numpy(), seed, draws),
+        }
+        for theme in reported.columns
+    ]
+    table = pd.DataFrame(rows)
+    tested = table["p"].notna()
+    table["p_holm"] = np.nan
+    table.loc[tested, "p_holm"] = pg.multicomp(table.loc[tested, "p"].to_list(), method="holm")[1]
+    last = ["test", "chi2", "p", "p_holm", "cramers_v"]
+    return table[["grouping", "theme_group", "theme", "levels", "studies", "of", *last]]
+
+
+def _difference(present: np.ndarray, group: np.ndarray, seed: int, draws: int) -> dict:
+    counts = pd.crosstab(group, present)
+    if min(counts.shape) < 2:
+        return {"test": "none", "chi2": np.nan, "p": np.nan, "cramers_v": np.nan}
+    chi2, _, _, expected = stats.chi2_contingency(counts, correction=False)
+    size = stats.contingency.association(counts, method="cramer")
+    if expected.min() >= 5:
+        data = pd.DataFrame({"group": group, "present": present})
+        with (
+            warnings.catch_warnings()
+        ):  # of low observed counts: it is the expected ones that matter
+            warnings.simplefilter("ignore", UserWarning)
+            _, _, found = pg.chi2_independence(data, "group", "present", correction=False)
+        p = found.loc[found["test"] == "pearson", "pval"].iloc[0]
+        return {"test": "chi_square", "chi2": chi2, "p": p, "cramers_v": size}
+    method = stats.MonteCarloMethod(n_resamples=draws, rng=np.random.default_rng(seed))
+    p = stats.fisher_exact(counts.to_numpy(), method=method).pvalue
+    return {"test": "exact", "chi2": chi2, "p": p, "cramers_v": size}
+
+
+def cooccurrence(reported: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """Which themes of one group come with which of another: one row per pair of themes that some
+    study reports.
+
+    Columns: theme_a, theme_b, a, b (studies that report each), both, of, jaccard (both of those
+    that report either), ci_low, ci_high (Wilson, of those that report either) and lift (both, over
+    what independence would give; 1 is none).
+    """
+    left, right = (reported[group].loc[:, reported[group].any()] for group in (first, second))
+    both = left.astype(int).T @ right.astype(int)
+    table = both.rename_axis(index="theme_a", columns="theme_b").stack().rename("both")
+    table = table.reset_index()
+    table["a"] = table["theme_a"].map(left.sum())
+    table["b"] = table["theme_b"].map(right.sum())
+    table["of"] = len(reported)
+    either = table["a"] + table["b"] - table["both"]
+    intervals = wilson(table["both"], either).rename(columns={"share": "jaccard"})
+    table = pd.concat([table, intervals], axis=1)
+    table["lift"] = table["both"] * table["of"] / (table["a"] * table["b"])
+    first_columns = ["theme_a", "theme_b", "a", "b", "both", "of"]
+    return table[[*first_columns, "jaccard", "ci_low", "ci_high", "lift"]]
+
+
+def hierarchical_order(pairs: pd.DataFrame, value: str = "jaccard") -> tuple[list, list]:
+    """Rows and columns of a table of pairs, those with alike profiles next to each other (average
+    linkage, optimal leaves)."""
+    grid = pairs.pivot(index="theme_a", columns="theme_b", values=value)
+    return _leaves(grid), _leaves(grid.T)
+
+
+def _leaves(grid: pd.DataFrame) -> list:
+    if len(grid) < 3:
+        return list(grid.index)
+    tree = hierarchy.linkage(grid.to_numpy(), method="average", optimal_ordering=True)
+    return list(grid.index[hierarchy.leaves_list(tree)])
+
+
+def combinations(reported: pd.DataFrame, themes: Sequence[str]) -> pd.Series:
+    """How many studies report exactly this combination of `themes` (and, of them, no other): for an
+    UpSet plot.
+
+    The index has one True/False level per theme; studies that report none of them are left out.
+    """
+    chosen = reported.droplevel("theme_group", axis=1)[list(themes)]
+    return chosen[chosen.any(axis=1)].value_counts(sort=False).rename("studies")
+
+
+def ranks(reported: pd.DataFrame, group: str, *, top: int, draws: int, seed: int) -> pd.DataFrame:
+    """Rank of each theme of a group by frequency (1 is the commonest; tied themes share the better
+    rank), with intervals.
+
+    Studies are drawn with replacement `draws` times; rank_low and rank_high are the 2.5th and
+    97.5th percentiles of the rank, in_top the share of the draws in which the theme is among the
+    `top` commonest (rank of `top` or less). Columns: theme, studies, of, rank, rank_low, rank_high,
+    in_top.
+    """
+    present = reported[group]
+    found = present.to_numpy()
+    generator = np.random.default_rng(seed)
+    drawn = generator.integers(len(found), size=(draws, len(found)))
+    counts = np.stack([found[rows].sum(axis=0) for rows in drawn])
+    drawn_ranks = stats.rankdata(-counts, method="min", axis=1)
+    low, high = np.percentile(drawn_ranks, [2.5, 97.5], axis=0)
+    table = pd.DataFrame(
+        {
+            "theme": present.columns,
+            "studies": present.sum().to_numpy(),
+            "of": len(found),
+            "rank": stats.rankdata(-found.sum(axis=0), method="min"),
+            "rank_low": low,
+            "rank_high": high,
+            "in_top": (drawn_ranks <= top).mean(axis=0),
+        }
+    )
+    return table.sort_values(["rank", "theme"], ignore_index=True)
+
+
+def review_frequency(
+    themes: pd.DataFrame, theme_codes: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """Frequency among the reviews that report a theme at all, in the columns of frequency_by (level
+    review)."""
+    reviews = sorted(themes["study"].unique())
+    reported = presence(themes, reviews, theme_codes)
+    groups = pd.Series("review", index=reviews)
+    return frequency_by(reported, groups, "source_kind", ["review"])
+
+
+def with_agreement(frequency: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
+    """The frequencies with the coders' agreement on each theme beside them; `agreement` is indexed
+    by theme."""
+    columns = ["agree", "kappa", "kappa_low", "kappa_high", "ac1", "ac1_low", "ac1_high"]
+    return frequency.join(agreement[columns], on="theme")
+
+
+def levels_present(table: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, str]:
+    """The levels of a table of frequency_by that hold any study, with their labels."""
+    sizes = table.drop_duplicates("level").set_index("level")["of"]
+    return {code: label for code, label in labels.items() if sizes.get(code, 0) > 0}
+
+
+def one_per_trial(reported: pd.DataFrame, trials: pd.Series) -> pd.DataFrame:
+    """`presence` with the reports of a trial joined: a theme is reported where any of them reports
+    it.
+
+    `trials` is the trial of each study, indexed by study.
+    """
+    joined = reported.groupby(trials.reindex(reported.index).to_numpy()).any()
+    return joined.rename_axis("trial")
+
+
+def frequency_sensitivity(scopes: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The frequencies of several tables of `presence` below one another: scope, rank (in the
+    group), then theme_frequency."""
+    tables = [theme_frequency(reported).assign(scope=scope) for scope, reported in scopes.items()]
+    table = pd.concat(tables, ignore_index=True)
+    order = table.groupby(["scope", "theme_group"])["studies"]
+    table["rank"] = order.rank(method="min", ascending=False).astype(int)
+    first = ["scope", "theme_group", "theme", "rank"]
+    return table[[*first, *(column for column in table.columns if column not in first)]]

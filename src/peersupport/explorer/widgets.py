@@ -1,0 +1,273 @@
+"""The explorer's controls and what they redraw: a thin layer of ipywidgets over explorer.py."""
+
+import base64
+import gc
+from functools import lru_cache
+from html import escape
+
+import ipywidgets as widgets
+
+from peersupport.explorer import views
+from peersupport.pool.models import MAIN, MODELS, RECOVERY_TYPES, Settings
+from peersupport.report.html import is_of_the_web
+
+NOTHING = "Choose a study"
+STYLE = """
+.explorer { display: grid !important; grid-template-columns: 290px minmax(0, 1fr); gap: 8px 24px;
+  overflow: visible; align-items: start; font-size: 14px; }
+.explorer-page, .explorer .jupyter-widgets { overflow: visible !important; max-width: none; }
+.explorer .widget-html-content { line-height: 1.45; font-size: 14px; min-width: 0; width: 100%; }
+.explorer h2 { font-size: 18px; margin: 12px 0 4px; }
+.explorer h3 { font-size: 14px; margin: 10px 0 2px; }
+.explorer .widget-dropdown, .explorer .widget-text { flex-direction: column; align-items: stretch;
+  height: auto; width: 100%; margin: 3px 0; }
+.explorer .widget-label { width: auto !important; text-align: left; white-space: normal; height: auto;
+  overflow: visible; line-height: 1.4; font-size: 14px; }
+.explorer .widget-dropdown > select, .explorer .widget-text > input { flex: none; height: 30px; font-size: 14px;
+  border: 1px solid #6b6b6b; }
+.explorer .explorer-checks { display: flex; flex-flow: row wrap; gap: 0 14px; }
+.explorer .widget-checkbox { width: auto; height: 28px; margin: 0; }
+.explorer .widget-checkbox label { font-size: 14px; }
+.explorer :focus-visible { outline: 2px solid #0072B2; outline-offset: 2px; }
+.explorer .explorer-answer { position: sticky !important; top: 0; z-index: 2; background: #fff; color: #111;
+  border-left: 5px solid #0072B2; padding: 4px 12px !important; margin: 12px 0 4px !important; }
+.explorer-answer .widget-html-content { font-size: 16px !important; }
+.explorer-wide { overflow-x: auto; }
+.explorer-wide img { display: block; background: #fff; }
+.explorer img.forest { width: 100%; min-width: 640px; max-width: 900px; }
+.explorer img.funnel { width: 100%; min-width: 340px; max-width: 500px; }
+.explorer .explorer-top { display: flex; flex-flow: row wrap; gap: 0 24px; }
+.explorer .explorer-top > * { flex: 1 1 340px; min-width: 0; }
+.explorer table { border-collapse: collapse; margin: 4px 0; font-size: 13px; }
+.explorer th, .explorer td { padding: 2px 10px 2px 0; text-align: left; vertical-align: top;
+  border-bottom: 1px solid #d9d9d9; }
+.explorer td a { overflow-wrap: anywhere; }
+.explorer .explorer-wide > table { min-width: 560px; }
+.explorer a { color: #00528a; text-decoration: underline; }
+.explorer-toggle { display: none !important; }
+@media (max-width: 800px) {
+  .explorer { display: block !important; }
+  .explorer .explorer-shown { display: contents; } /* the answer stays in sight of the choices, too */
+  .explorer .explorer-answer { bottom: 0; border-top: 1px solid #6b6b6b; }
+  .explorer-answer .widget-html-content { font-size: 14px !important; }
+  .explorer-answer p { margin: 4px 0; }
+  .explorer .explorer-toggle { display: block !important; width: 100%; height: 36px; margin: 6px 0;
+    color: #111; background: #e4e4e4; border: 1px solid #6b6b6b; }
+  .explorer .explorer-restrictions:not(.explorer-open) { display: none; }
+}
+"""
+
+
+def show(settings: Settings) -> widgets.Widget:
+    """The explorer on the stored tables; a sentence where one of them is missing."""
+    try:
+        evidence = views.read_evidence(settings)
+    except FileNotFoundError as missing:
+        return widgets.HTML(f'<p role="alert">{escape(str(missing))}</p>')
+    gc.freeze()  # what is loaded by now stays: not looked through each time that a picture is let go
+    return Explorer(evidence).page
+
+
+class Explorer:
+    """The controls, the places that they redraw, and the page that holds both."""
+
+    def __init__(self, evidence: views.Evidence):
+        self.evidence = evidence
+        self.view_of = lru_cache(200)(lambda choices: views.view(evidence, choices))
+        self.controls = _controls(evidence)
+        self.checks = {column: _checks(levels) for column, levels in evidence.levels.items()}
+        self.answer = _place("explorer-answer")
+        self.result, self.funnel, self.forest, self.table, self.steps = (_place() for _ in range(5))
+        self.study = widgets.Dropdown(
+            options=[NOTHING], description="Study, to see its trail back to the printed figure"
+        )
+        self.page = self._page()
+        for control in [*self.controls.values(), *self._every_check()]:
+            control.observe(self.redraw, "value")
+        self.study.observe(self.show_trail, "value")
+        self.redraw()
+
+    def choices(self) -> views.Choices:
+        value = {name: control.value for name, control in self.controls.items()}
+        years = (value["first_year"], value["last_year"])
+        kept = {
+            column: frozenset(code for code, check in checks.items() if check.value)
+            for column, checks in self.checks.items()
+        }
+        return views.Choices(
+            outcome=value["outcome"],
+            model=value["model"],
+            kept=tuple((c, k) for c, k in kept.items() if len(k) < len(self.checks[c])),
+            years=None if years == self.evidence.years else years,
+            correlation=value["correlation"],
+        )
+
+    def redraw(self, _=None):
+        choices = self.choices()
+        gc.disable()  # tidying up in the middle of a drawing would be a quarter of its time
+        try:
+            self.shown = view = self.view_of(choices)
+        finally:
+            gc.enable()
+        drawn = bool(view.pictures)
+        self.result.value = _summary(view, choices) if drawn else ""
+        self.funnel.value = _picture("funnel", view) if drawn else ""
+        self.forest.value = _picture("forest", view) if drawn else ""
+        self.table.value = _trials(view) if drawn else ""
+        self._offer_studies(sorted(set(view.fit.effects["study"])) if drawn else [])
+        self.answer.value = f"<p>{escape(view.sentence)}</p>"  # last: what it says is there by then
+
+    def show_trail(self, _=None):
+        study = self.study.value
+        chosen = study not in (None, NOTHING)
+        trails = views.trail(self.evidence, self.shown.rows, study) if chosen else {}
+        self.steps.value = "".join(_steps(row_id, steps) for row_id, steps in trails.items())
+
+    def _offer_studies(self, studies):
+        before = self.study.value
+        with self.study.hold_trait_notifications():
+            self.study.options = [NOTHING, *studies]
+            self.study.value = before if before in studies else NOTHING
+        self.show_trail()
+
+    def _every_check(self):
+        return [check for checks in self.checks.values() for check in checks.values()]
+
+    def _page(self):
+        toggle = widgets.ToggleButton(description="Which trials: show or hide the choices")
+        toggle.add_class("explorer-toggle")
+        main = [self.controls[name] for name in ("outcome", "model")]
+        others = [self.controls[n] for n in ("first_year", "last_year", "correlation")]
+        groups = [
+            _group(views.GROUPS[column][0], list(checks.values()))
+            for column, checks in self.checks.items()
+        ]
+        restrictions = widgets.VBox([*groups, *others])
+        restrictions.add_class("explorer-restrictions")
+        toggle.observe(
+            lambda change: (restrictions.add_class if change["new"] else restrictions.remove_class)(
+                "explorer-open"
+            ),
+            "value",
+        )
+        left = widgets.VBox([widgets.HTML("<h2>Choices</h2>"), *main, toggle, restrictions])
+        trail = [widgets.HTML("<h2>One study</h2>"), self.study, self.steps]
+        top = widgets.Box([self.result, self.funnel])
+        top.add_class("explorer-top")
+        right = widgets.VBox([self.answer, top, self.forest, *trail, self.table])
+        right.add_class("explorer-shown")
+        page = widgets.Box([left, right])
+        page.add_class("explorer")
+        whole = widgets.VBox([widgets.HTML(f"<style>{STYLE}</style>"), page])
+        whole.add_class("explorer-page")
+        return whole
+
+
+def _controls(evidence):
+    first, last = evidence.years
+    years = list(range(first, last + 1))
+    outcomes = [(views.outcome_label(evidence, slug), slug) for slug in evidence.domains]
+    models = [(model.label, name) for name, model in MODELS.items()]
+    correlation = evidence.settings.correlation
+    most = max(evidence.domains, key=lambda slug: _single(evidence, slug))
+    return {
+        "outcome": widgets.Dropdown(options=outcomes, value=most, description="Outcome"),
+        "model": widgets.Dropdown(options=models, value=MAIN, description="Model"),
+        "first_year": widgets.Dropdown(options=years, value=first, description="From the year"),
+        "last_year": widgets.Dropdown(options=years, value=last, description="To the year"),
+        "correlation": widgets.BoundedFloatText(
+            value=correlation, min=0, max=0.95, step=0.05,
+            description="Correlation between the scales of one trial (ρ)",
+        ),
+    }  # fmt: skip
+
+
+def _single(evidence, slug):
+    """Trials, for an outcome that is not a type of recovery."""
+    domain = evidence.domains[slug]
+    return 0 if domain.name in RECOVERY_TYPES else domain.trials
+
+
+def _checks(levels):
+    return {
+        code: widgets.Checkbox(value=True, description=label, indent=False)
+        for code, label in levels.items()
+    }
+
+
+def _group(heading, checks):
+    inside = widgets.Box(checks)
+    inside.add_class("explorer-checks")
+    group = widgets.VBox([widgets.HTML(f"<h3>{escape(heading)}</h3>"), inside])
+    group.add_class("explorer-group")
+    return group
+
+
+def _place(name=""):
+    place = widgets.HTML()
+    if name:
+        place.add_class(name)
+    return place
+
+
+# ---- HTML, in which all text of the sheets is escaped ----
+
+
+def _summary(view, choices):
+    name = f"explorer_{choices.outcome}_{choices.model}"
+    links = [_download("Table of trials (CSV)", f"{name}.csv", "text/csv", view.csv)]
+    for kind, (svg, _) in view.pictures.items():
+        label = f"{kind.capitalize()} plot (SVG)"
+        links.append(_download(label, f"{name}_{kind}.svg", "image/svg+xml", svg))
+    rows = "".join(
+        f'<tr><th scope="row">{escape(line)}</th><td>{escape(value)}</td></tr>'
+        for line, value in views.summary(view.fit).items()
+    )
+    return f"<h2>Pooled result</h2><table>{rows}</table><p>Download: {', '.join(links)}</p>"
+
+
+def _download(label, name, kind, content):
+    return f'<a download="{escape(name)}" href="{_data(kind, content)}">{escape(label)}</a>'
+
+
+def _data(kind, content):
+    return f"data:{kind};base64,{base64.b64encode(content.encode()).decode()}"
+
+
+def _picture(kind, view):
+    svg, alt = view.pictures[kind]
+    name = f"{kind.capitalize()} plot"
+    image = f'<img class="{kind}" alt="{escape(alt)}" src="{_data("image/svg+xml", svg)}">'
+    return f"<h2>{name}</h2>{_wide(name, image)}"
+
+
+def _wide(label, content):
+    """What may be wider than a phone scrolls by itself, by keyboard too."""
+    name = escape(label)
+    return (
+        f'<div class="explorer-wide" tabindex="0" role="region" aria-label="{name}">{content}</div>'
+    )
+
+
+def _trials(view):
+    return "<h2>Trials</h2>" + _table("Trials", views.readable_trials(view.fit))
+
+
+def _steps(row_id, steps):
+    return f"<h3>Effect {escape(row_id)}</h3>" + _table(f"Trail of {row_id}", steps.fillna(""))
+
+
+def _table(label, table):
+    head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in table)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>"
+        for row in table.itertuples(index=False)
+    )
+    return _wide(label, f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+
+
+def _cell(value):
+    text = escape(str(value))
+    if is_of_the_web(str(value)):
+        return f'<a href="{text}" target="_blank" rel="noopener noreferrer">{text}</a>'
+    return text

@@ -1,0 +1,73 @@
+"""What the multiverse starts from: the families of outcomes, and the rows that each pair of an order of
+time points and an order of figures lets the selection rule take."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from peersupport.effects import select
+from peersupport.effects.routes import ROUTES
+from peersupport.pool.models import ANY_SERVICE_USE, RECOVERY_TYPES
+
+
+def families(effects: pd.DataFrame, least: int, order: list[str]) -> dict[tuple, pd.DataFrame]:
+    """(domain or recovery type, family of effects) -> all its rows, where `least` trials or more are in
+    the main analysis."""
+    found = {}
+    by_domain = dict(list(effects.groupby(["outcome_domain", "family"])))
+    for key in sorted(by_domain, key=lambda key: (key[1] != "smd", order.index(key[0]))):
+        found[key] = by_domain[key]
+    standardised = effects["family"].eq("smd")
+    for kind in RECOVERY_TYPES:
+        found[kind, "smd"] = effects[standardised & effects["recovery_type"].eq(kind)]
+    service = effects["outcome_domain"].isin(["hospitalisation", "service_use"])
+    found[ANY_SERVICE_USE, "log_rr"] = effects[service & ~standardised]
+    return {
+        key: rows
+        for key, rows in found.items()
+        if rows.loc[rows["selected"], "trial"].nunique() >= least
+    }
+
+
+def selections(effects: pd.DataFrame, aliases: dict, choices: dict) -> dict[tuple, np.ndarray]:
+    """(level of time_point, level of figures) -> the rows that the rule of notebook 01 selects.
+
+    Trials that leave the rule nothing to decide are settled here; the others are put before it, the
+    cases of one order of time points and figures in one call.
+    """
+    rows = effects.fillna({"flags": ""}).reset_index(drop=True)
+    kind = rows["method"].map({name: route.figures for name, route in ROUTES.items()})
+    taken, cases = {}, {}
+    for (time, times), (figure, figures) in product(
+        choices["time_point"].items(), choices["figures"].items()
+    ):
+        taken[time, figure] = mask = np.zeros(len(rows), dtype=bool)
+        eligible = rows["time_point"].isin(times) & kind.isin(figures)
+        for index in rows[eligible].groupby(select.UNIT).groups.values():
+            if len(index) == 1:
+                mask[index] = True
+            else:
+                orders = (
+                    _that_matter(times, rows["time_point"][index]),
+                    _that_matter(figures, kind[index]),
+                )
+                cases.setdefault(orders, {}).setdefault(tuple(index), []).append(mask)
+    for orders, units in cases.items():
+        _decide(rows, aliases, orders, units)
+    return taken
+
+
+def _that_matter(order, present):
+    return tuple(x for x in order if x in set(present))
+
+
+def _decide(rows, aliases, orders, units):
+    """Put each unit before the rule as a trial of its own, and enter what it takes in the masks."""
+    tagged = [rows.loc[list(index)].assign(trial=str(n)) for n, index in enumerate(units)]
+    chosen = select.select(pd.concat(tagged, ignore_index=True), aliases, *orders)["selected"]
+    start = 0
+    for index, masks in units.items():
+        for mask in masks:
+            mask[list(index)] = chosen[start : start + len(index)]
+        start += len(index)

@@ -1,0 +1,4 @@
+"""Comes in: effects of one domain.
+
+Goes out: a Fit for each model, and what its numbers hang on.
+"""

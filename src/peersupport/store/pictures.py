@@ -1,0 +1,82 @@
+"""Figures written as .svg and .png with their words, and shown again in notebooks, the same bytes each time."""
+
+import os
+from base64 import b64encode
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.transforms import Bbox
+from PIL import Image
+
+from peersupport.store.project import inside, project_root, replace_file
+
+DPI = 300
+SHRINK = 3  # a whole number, so that each pixel is the mean of nine
+
+
+class Picture:
+    """A stored figure with its alt text; made smaller for the screen, where it is shown."""
+
+    def __init__(self, file: Path, alt_text: str):
+        self.file, self.alt_text = file, alt_text
+
+    def __repr__(self):
+        return f"{self.file.stem}: {self.alt_text}"
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        about = {"alt": self.alt_text, "figure": self.file.stem}
+        return {"image/png": b64encode(self._small()).decode()}, {"image/png": about}
+
+    def _small(self) -> bytes:
+        small = BytesIO()
+        with Image.open(self.file) as whole:
+            whole.convert("RGB").reduce(SHRINK).save(small, "PNG")
+        return small.getvalue()
+
+
+def write_figure(figure, name: str, *, notebook: str, title: str, alt_text: str) -> Picture:
+    """Write figures/NAME.svg and figures/NAME.png (300 dpi) and their row in figures/index.csv.
+
+    Returns the picture to show in a notebook, and closes the figure, which would be shown once more.
+    """
+    folder = project_root() / "figures"
+    folder.mkdir(exist_ok=True)
+    about = {"Title": title, "Description": alt_text}
+    inside(folder, name)
+    _lay_out(figure)
+    with plt.rc_context({"figure.constrained_layout.use": False}):  # savefig would bring it back
+        figure.set_layout_engine(None)
+        for suffix, metadata in (("svg", about | {"Date": None}), ("png", about)):
+            part = folder / f".{name}.{suffix}"
+            figure.savefig(part, format=suffix, dpi=DPI, metadata=metadata)
+            os.replace(part, folder / f"{name}.{suffix}")
+    _index_figure(folder / "index.csv", name, notebook, title, alt_text)
+    plt.close(figure)
+    return Picture(folder / f"{name}.png", alt_text)
+
+
+def _lay_out(figure):
+    """Once for both files: with a layout engine, each savefig lays out anew and draws everything twice."""
+    FigureCanvasAgg(figure)
+    figure.dpi = DPI
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+        _round_positions(figure)
+
+
+def _round_positions(figure):
+    """The solver of the layout ends some 1e-13 elsewhere with other addresses in memory, and ids in the SVG tell."""
+    for axes in figure.axes:
+        axes.set_position(Bbox(axes.get_position(True).get_points().round(6)), which="original")
+
+
+def _index_figure(index: Path, name: str, notebook: str, title: str, alt_text: str) -> None:
+    rows = pd.read_csv(index) if index.is_file() else pd.DataFrame(columns=["file"])
+    row = pd.DataFrame(
+        {"file": [f"{name}.svg"], "notebook": notebook, "title": title, "alt_text": alt_text}
+    )
+    rows = pd.concat([rows[rows["file"] != f"{name}.svg"], row]).sort_values("file")
+    replace_file(index, rows.to_csv(index=False, lineterminator="\n").encode())

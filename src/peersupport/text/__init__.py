@@ -1,0 +1,4 @@
+"""Comes in: numbers, fits and tables.
+
+Goes out: what a person reads: formatted numbers, sentences and published tables.
+"""

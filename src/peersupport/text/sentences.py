@@ -1,0 +1,180 @@
+"""Sentences about a pooled result, every number taken from the fit; no verdict by p-value."""
+
+import numpy as np
+
+from peersupport.pool.fit import Fit
+from peersupport.pool.models import MODELS, NARROWER, RANDOMISED
+from peersupport.text.numbers import shown
+
+FEW_TRIALS = 5
+NARROW = "The trials are more alike than chance would have them, so the interval may be too narrow."
+
+
+def model_line(fit: Fit) -> str:
+    """What the diamond and the prediction interval of a forest plot are."""
+    return (
+        f"Random-effects model (REML); 95% CI by Hartung-Knapp, t({fit.df:.0f}); "
+        f"prediction interval by Partlett and Riley, t({fit.k - 2})"
+    )
+
+
+def effect_text(fit: Fit) -> str:
+    """g = 0.21 (95% CI 0.09 to 0.33); risk ratios are said to be turned so that above 1 is better."""
+    name, turned = ("g", "") if fit.family == "smd" else ("RR", "; above 1 favours peer support")
+    return f"{name} = {shown(fit.effect, fit.family)} (95% CI {_to(fit, 'ci')}{turned})"
+
+
+def prediction_text(fit: Fit) -> str:
+    if np.isnan(fit.pi_low):
+        return "the prediction interval cannot be estimated"
+    return f"95% prediction interval {_to(fit, 'pi')}"
+
+
+def alt_text(fit: Fit, label: str) -> str:
+    """What the forest plot shows, for a reader who cannot see it."""
+    positive = int((fit.effects["effect"] > 0).sum())
+    return (
+        f"Forest plot, {label}: {fit.k} trials, {positive} of them with an effect that favours peer "
+        f"support. Pooled {effect_text(fit)}; {prediction_text(fit)}; I² = {fit.i2:.0f}%."
+    )
+
+
+def finding(models: dict[str, Fit], main: str, label: str) -> str:
+    """What is known about a domain and how sure: size, precision, settings, models, risk of bias."""
+    fit = models[main]
+    first = (
+        f"**{label}**: {fit.trials} trials{_randomised(fit)} with {fit.n:,.0f} people, pooled "
+        f"{effect_text(fit)}, "
+        f"I² = {fit.i2:.0f}%."
+    )
+    narrow = NARROW if fit.note == NARROWER else ""
+    parts = (first, _precision(fit), narrow, _settings(fit), _dependence(models, main), _bias(fit))
+    return " ".join(part for part in parts if part)
+
+
+def nnt_text(row: dict, kind: str) -> str:
+    """NNT with its interval; through infinity where the interval includes no effect (Altman 1998)."""
+    value, low, high = (row[f"{kind}{end}"] for end in ("", "_low", "_high"))
+    if low > 0 and high > 0:
+        return f"{value:.0f} ({high:.0f} to {low:.0f})"
+    if low < 0 and high < 0:
+        return f"{-value:.0f} to harm ({-low:.0f} to {-high:.0f})"
+    side = "to benefit" if value > 0 else "to harm"
+    return (
+        f"{abs(value):.0f} {side} ({high:.0f} to benefit, through infinity, to {-low:.0f} to harm)"
+    )
+
+
+def absolute_text(row: dict, labels: dict[str, str]) -> str:
+    """One domain's line in absolute terms; g is re-expressed where a scale's SD is known."""
+    label = labels[row["outcome_domain"]]
+    if row["family"] == "log_rr" and np.isnan(row["nnt_risk_ratio"]):
+        return f"{label}: good and bad events together, so no number needed to treat."
+    if row["family"] == "log_rr":
+        return f"{label}: number needed to treat {nnt_text(row, 'nnt_risk_ratio')}."
+    line = (
+        f"{label}: number needed to treat {nnt_text(row, 'nnt_kraemer_kupfer')} by Kraemer and "
+        f"Kupfer, {nnt_text(row, 'nnt_furukawa')} by Furukawa"
+    )
+    if not isinstance(row.get("instrument"), str):
+        return f"{line}; no common scale with its SD."
+    points = (shown(row[f"points{end}"], "smd") for end in ("", "_low", "_high"))
+    value, low, high = points
+    return (
+        f"{line}; on the {row['instrument']} (SD {row['scale_sd']:.2g}, {row['scale_trials']:.0f} "
+        f"trial{'s' if row['scale_trials'] > 1 else ''}) {value} points ({low} to {high})."
+    )
+
+
+def page_alt_text(models: dict[str, Fit], main: str, tables: dict, label: str) -> str:
+    """What the page of pictures shows, for a reader who cannot see it."""
+    fit, left = models[main], tables["left_out"]
+    fitted = [f.effect for f in models.values() if not np.isnan(f.effect)]
+    flagged = list(tables["influences"].query("influential")["study"])
+    return (
+        f"{label}, {fit.k} trials. Models: {len(fitted)} estimates from "
+        f"{shown(min(fitted), fit.family)} to {shown(max(fitted), fit.family)}. Leave-one-out: the "
+        f"average runs from {shown(left['effect'].min(), fit.family)} to "
+        f"{shown(left['effect'].max(), fit.family)}. Influential: {', '.join(flagged) or 'none'}. "
+        "Also a contour-enhanced funnel, p-value functions, a Baujat plot and the cumulative average."
+    )
+
+
+def _share(share: float) -> str:
+    return "more than 99%" if share > 0.99 else "fewer than 1%" if share < 0.01 else f"{share:.0%}"
+
+
+def _dependence(models: dict[str, Fit], main: str) -> str:
+    others = {n: f for n, f in models.items() if n != main and not np.isnan(f.effect)}
+    if not others:
+        return ""
+    fit = models[main]
+    lowest, highest = (pick(others.values(), key=lambda f: f.effect) for pick in (min, max))
+    agree = sum(_side(other) == _side(fit) for other in others.values())
+    where = {1: "above no difference", -1: "below no difference", 0: "with no difference inside"}
+    return (
+        f"Of {len(others)} other models that could be fitted, {agree} also give an interval "
+        f"{where[_side(fit)]}; their estimates run from {shown(lowest.effect, fit.family)} "
+        f"({_named(lowest)}) to {shown(highest.effect, fit.family)} ({_named(highest)})."
+    )
+
+
+def _randomised(fit: Fit) -> str:
+    if "design" not in fit.effects:
+        return ""
+    return f" ({fit.effects['design'].isin(RANDOMISED).sum()} randomised)"
+
+
+def _named(fit: Fit) -> str:
+    return MODELS[fit.model].label
+
+
+def _bias(fit: Fit) -> str:
+    if "risk_of_bias" not in fit.effects:
+        return ""
+    judged = fit.effects["risk_of_bias"].value_counts()
+    return (
+        f"Overall risk of bias is low in {judged.get('low', 0)} of the {fit.k} trials and high in "
+        f"{judged.get('high', 0)}."
+    )
+
+
+def _side(fit: Fit) -> int:
+    return 1 if fit.ci_low > 0 else -1 if fit.ci_high < 0 else 0
+
+
+def _precision(fit: Fit) -> str:
+    low, high = shown(fit.ci_low, fit.family), shown(fit.ci_high, fit.family)
+    if fit.ci_low > 0:
+        return f"The average effect favours peer support; its size may be as small as {low} or as large as {high}."
+    if fit.ci_high < 0:
+        return f"The average effect favours the comparator, by an amount between {low} and {high}."
+    return f"The data are compatible with an average effect from {low} to {high}, both directions included."
+
+
+def _settings(fit: Fit) -> str:
+    if fit.k < FEW_TRIALS:
+        return f"With {fit.k} trials, how far settings differ can hardly be told."
+    if np.isnan(fit.pi_low):
+        return ""
+    where = (
+        "on one side of no difference"
+        if fit.pi_low > 0 or fit.pi_high < 0
+        else "on either side of no difference"
+    )
+    sentence = (
+        f"In a new setting the true effect may lie between {shown(fit.pi_low, fit.family)} and "
+        f"{shown(fit.pi_high, fit.family)}, {where}; it is expected to favour peer support in "
+        f"{_share(fit.share_favouring)} of settings."
+    )
+    if fit.tau2 > 0:
+        return sentence
+    return (
+        f"{sentence} That range rests on a spread between trials estimated as nil, while a standard "
+        f"deviation of up to {np.sqrt(fit.tau2_ci_high):.2f} fits them as well."
+    )
+
+
+def _to(fit: Fit, which: str) -> str:
+    low, high = getattr(fit, f"{which}_low"), getattr(fit, f"{which}_high")
+    return f"{shown(low, fit.family)} to {shown(high, fit.family)}"
