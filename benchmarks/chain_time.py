@@ -46,12 +46,8 @@ def used():
 
 
 def timed(folder, *command):
-    """Elapsed and CPU seconds, in the environment that run_all.sh gives its notebooks but for their settings of Jupyter."""
-    one_thread = {
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "PYTHONPATH": str(ROOT / "src"),
-    }
+    """Elapsed and CPU seconds, in the environment of run_all.sh but for its settings of Jupyter."""
+    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
     began, before = time.perf_counter(), used()
     quiet = {"check": True, "stdout": subprocess.DEVNULL}
     subprocess.run(command, cwd=folder, env=os.environ | one_thread, **quiet)
@@ -104,24 +100,16 @@ def shown(seconds):
 
 def page(rows):
     *_, whole, plain = rows.values()
-    lines = [
-        "## The chain",
-        "",
-        "(g) `python benchmarks/chain_time.py benchmarks/results.md`, on the same machine,",
-    ]
-    lines += [
-        "quiet but for this; elapsed seconds of parts that run side by side add up to more than the whole.",
-        "",
-    ]
+    lines = ["## The chain", "", "(g) `python benchmarks/chain_time.py benchmarks/results.md`, on the same machine,"]
+    lines += ["quiet but for this; elapsed seconds of parts that run side by side add up to more than the whole.", ""]
     lines += ["| part | elapsed (s) | CPU (s) |", "|---|---|---|"]
-    lines += [
-        f"| {name} | {shown(elapsed)} | {shown(cpu)} |" for name, (elapsed, cpu) in rows.items()
-    ]
+    lines += [f"| {name} | {shown(elapsed)} | {shown(cpu)} |" for name, (elapsed, cpu) in rows.items()]
     ratios = whole[0] / plain[0], whole[1] / plain[1]
     return [
         *lines,
         "",
-        f"The chain takes {ratios[0]:.2f} times as long as the plain process (aim: 1.5) and {ratios[1]:.2f} times its CPU time.",
+        f"The chain takes {ratios[0]:.2f} times as long as the plain process (aim: 1.5) and {ratios[1]:.2f} times its "
+        "CPU time.",
     ]
 
 

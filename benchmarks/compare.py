@@ -96,11 +96,9 @@ def small_study(folder):
         left = np.repeat(v[:, None], len(v), axis=1)
         left[np.arange(len(v)), np.arange(len(v))] = np.inf
         fit = engine.pool(
-            np.repeat(y, len(y), axis=1).reshape(len(y), -1),
-            left.transpose(0, 2, 1).reshape(len(y), -1),
-            "REML",
+            np.repeat(y, len(y), axis=1).reshape(len(y), -1), left.transpose(0, 2, 1).reshape(len(y), -1), "REML"
         )
-        return fit.effect.reshape(-1, len(y))  # fmt: skip
+        return fit.effect.reshape(-1, len(y))
 
     def trim_and_fill():
         filled_y, filled_v, filled = engine.fill(*engine.sort_columns(y, v), "REML")
@@ -141,11 +139,7 @@ def growth():
     y, v = (x[:, 0] for x in draw(random, 24, 1))
     for drawn in (1000, 10_000, 100_000, 1_000_000):
         plan = subsets.Plan(24, 20, drawn)
-        yield (
-            "subsets (k = 24, DL)",
-            drawn,
-            lambda p=plan: [subsets.pool_block(y, v, p, b, "DL") for b in p.blocks],
-        )
+        yield ("subsets (k = 24, DL)", drawn, lambda p=plan: [subsets.pool_block(y, v, p, b, "DL") for b in p.blocks])
 
 
 def measured():
@@ -163,9 +157,7 @@ def draw_growth(rows, path):
 
     style.use_style()
     figure, axes = style.new_figure(style.PAGE, 65, 1, 2)
-    for (what, part), marker, line in zip(
-        rows.groupby("what", sort=False), "osD", ("-", "--", ":"), strict=True
-    ):
+    for (what, part), marker, line in zip(rows.groupby("what", sort=False), "osD", ("-", "--", ":"), strict=True):
         for axis, column in zip(axes, ("seconds", "peak"), strict=True):
             axis.loglog(part["size"], part[column], marker=marker, ms=4, ls=line, label=what)
     axes[0].set(xlabel="Number", ylabel="Time (s)")
@@ -180,10 +172,12 @@ def report(rows, grown):
         "",
         f"Measured {date.today()}, by `bash benchmarks/run.sh`: Python and R on the same data in one run, one process",
         "and one thread each, on a machine with 2 cores and 24 GiB that other work was using at the same time, so that",
-        "elapsed times hold waiting; CPU seconds hold less of it, and the ratio that the aims are held to is the CPU's.",
+        "elapsed times hold waiting; CPU seconds hold less of it, and the ratio that the aims are held to is the "
+        "CPU's.",
         "rma() computes more for each fit (fit statistics, tests of heterogeneity) than the stacked fits do.",
         "",
-        "| task | R metafor (s) | Python (s) | ratio | R CPU (s) | Python CPU (s) | CPU ratio | aim | largest difference | not fitted by R |",
+        "| task | R metafor (s) | Python (s) | ratio | R CPU (s) | Python CPU (s) | CPU ratio | aim | largest "
+        "difference | not fitted by R |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for label, r, r_cpu, elapsed, cpu, (difference, missing), aim in rows:
@@ -192,15 +186,10 @@ def report(rows, grown):
             f"| {label} | {r:.4g} | {elapsed:.4g} | {r / elapsed:,.0f} | {r_cpu:.4g} | {cpu:.4g} | {r_cpu / cpu:,.0f} "
             f"| {reached} | {difference:.1e} | {missing} |"
         )
-    lines += [
-        "",
-        "(f) Growth of time and of the memory asked for, also in [growth.svg](growth.svg):",
-        "",
-    ]
+    lines += ["", "(f) Growth of time and of the memory asked for, also in [growth.svg](growth.svg):", ""]
     lines += ["| what grows | number | seconds | peak (MiB) |", "|---|---|---|---|"]
     lines += [
-        f"| {row.what} | {row.size:,} | {row.seconds:.3g} | {row.peak:.1f} |"
-        for row in grown.itertuples(index=False)
+        f"| {row.what} | {row.size:,} | {row.seconds:.3g} | {row.peak:.1f} |" for row in grown.itertuples(index=False)
     ]
     return "\n".join(lines) + "\n"
 
@@ -211,9 +200,7 @@ def main(folder, results):
     rows = []
     for part in (fits, all_subsets, small_study, multiverse):
         for label, name, (_, elapsed, cpu), difference, aim in part(folder):
-            rows.append(
-                (label, seconds[name], seconds[f"{name}_cpu"], elapsed, cpu, difference, aim)
-            )
+            rows.append((label, seconds[name], seconds[f"{name}_cpu"], elapsed, cpu, difference, aim))
             print(rows[-1], flush=True)
     grown = pd.DataFrame(measured(), columns=["what", "size", "seconds", "peak"])
     kept = results.read_text().partition("## The chain")[1:] if results.exists() else ()

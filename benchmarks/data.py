@@ -19,12 +19,7 @@ def draw(random, k, d, tau=0.2):
 
 def main(folder):
     random = np.random.default_rng(SEED)
-    for name, k, d in [
-        ("fits", 20, 10_000),
-        ("gosh", 15, 1),
-        ("small_study", 20, 200),
-        ("multiverse", 20, 1),
-    ]:
+    for name, k, d in [("fits", 20, 10_000), ("gosh", 15, 1), ("small_study", 20, 200), ("multiverse", 20, 1)]:
         y, v = draw(random, k, d)
         np.savetxt(folder / f"{name}_y.csv", y, delimiter=",", fmt="%.17g")
         np.savetxt(folder / f"{name}_v.csv", v, delimiter=",", fmt="%.17g")

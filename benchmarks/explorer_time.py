@@ -45,9 +45,7 @@ OPTIONS = """(label) => {
 
 def served():
     command = ["bash", "run_all.sh", "--explore"]
-    server = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     said = next(line for line in server.stdout if "http" in line)
     return server, next(word for word in said.split() if word.startswith("http"))
 
@@ -57,11 +55,7 @@ def measured(page, count):
     seconds = []
     outcomes, models = (page.evaluate(OPTIONS, label) for label in ("Outcome", "Model"))
     page.evaluate(CHANGE, ["Outcome", outcomes[0]])
-    changes = [
-        change
-        for model in models
-        for change in [("Model", model), *(("Outcome", o) for o in outcomes)]
-    ]
+    changes = [change for model in models for change in [("Model", model), *(("Outcome", o) for o in outcomes)]]
     for change in changes:
         spent, pictures = page.evaluate(CHANGE, list(change)) if differs(page, change) else (0, 0)
         if pictures:
@@ -77,9 +71,7 @@ def differs(page, change):
 
 
 def processor():
-    lines = (
-        Path("/proc/cpuinfo").read_text().splitlines() if os.path.exists("/proc/cpuinfo") else []
-    )
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if os.path.exists("/proc/cpuinfo") else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()
 
@@ -90,9 +82,7 @@ def main():
     server, address = served()
     try:
         with sync_playwright() as playwright:
-            chromium = playwright.chromium.launch(
-                executable_path=browser.executable(), args=browser.ARGUMENTS
-            )
+            chromium = playwright.chromium.launch(executable_path=browser.executable(), args=browser.ARGUMENTS)
             page = chromium.new_page(viewport={"width": 1280, "height": 900})
             ready = time.monotonic()
             page.goto(address)

@@ -63,7 +63,8 @@ tolerated = problems[problems.rule.eq("tolerated_code")]
 Markdown(
     f"{len(raw)} sheets with {sum(map(len, raw.values())):,} rows were read: "
     f"{problems.severity.eq('error').sum()} errors and {len(problems)} warnings. {len(tolerated)} of the warnings, not "
-    f"listed above, are one habit: `{tolerated.value.iloc[0]}` written in the column `{tolerated.column.iloc[0]}`, whose "
+    f"listed above, are one habit: `{tolerated.value.iloc[0]}` written in the column `{tolerated.column.iloc[0]}`, "
+    "whose "
     "codes do not have it; the consensus decides each of them."
 )
 
@@ -77,21 +78,25 @@ Markdown(
 cells = clean.decisions(raw)
 agreed = agreement.agreement(cells)
 write_table(agreed, "agreement.csv")
-single = agreed.sheet.isin(["studies", "outcomes"]) | agreed.column.isin(
-    ["judgement", "all themes"]
-)
+single = agreed.sheet.isin(["studies", "outcomes"]) | agreed.column.isin(["judgement", "all themes"])
 coded = agreed[agreed.kappa.notna() & single]
 names = {column: column.replace("_", " ").capitalize() for column in coded.column} | {
-    "p_operator": "Sign of p", "condition_arm2": "Comparator", "judgement": "Risk-of-bias judgement",
-    "positive_favours": "Meaning of the sign", "favours": "Source's conclusion",
-}  # fmt: skip
+    "p_operator": "Sign of p",
+    "condition_arm2": "Comparator",
+    "judgement": "Risk-of-bias judgement",
+    "positive_favours": "Meaning of the sign",
+    "favours": "Source's conclusion",
+}
 low, high = coded.loc[coded.ac1.idxmin()], coded.loc[coded.ac1.idxmax()]
 figure = draw.draw_agreement(coded, names)
 write_figure(
-    figure, "01_agreement", notebook=here, title="Agreement of two independent coders",
+    figure,
+    "01_agreement",
+    notebook=here,
+    title="Agreement of two independent coders",
     alt_text=f"Gwet's AC1 and Cohen's kappa with 95% intervals for {len(coded)} coded columns, ranked. AC1 runs from "
     f"{low.ac1:.2f} ({low.column}) to {high.ac1:.2f} ({high.column}).",
-)  # fmt: skip
+)
 
 # %%
 display(readable(coded))
@@ -137,9 +142,11 @@ on_database = raw["corrections"].sheet.str.startswith("database/")
 Markdown(
     f"{len(decided):,} cells were coded twice; {len(ruled):,} differed. The decision followed the first coder in "
     f"{as_a.sum()}, the second in {as_b.sum()} and neither in {(~as_a & ~as_b).sum()}. "
-    f"{on_database.sum()} corrections are applied to cells of the database's sheets, {(~on_database).sum()} to a coder's. "
+    f"{on_database.sum()} corrections are applied to cells of the database's sheets, {(~on_database).sum()} to a "
+    "coder's. "
     f"{len(raw['coder_a/appraisal']) - len(cells['appraisal']):,} judgements and the "
-    f"{raw['coder_a/outcomes'].outcome_type.eq('direction_only').sum()} rows that state only a direction were coded once, by the "
+    f"{raw['coder_a/outcomes'].outcome_type.eq('direction_only').sum()} rows that state only a direction were coded "
+    "once, by the "
     "first coder."
 )
 
@@ -148,15 +155,13 @@ Markdown(
 #
 # Each outcome row takes the one route that its figures allow: means and SDs, change scores, events, a printed effect
 # with its CI, SE or p, or p with a direction. Effects are Hedges' g with the exact small-sample correction, or log risk
-# ratios for use of services and engagement. Raw figures of cluster trials are down-weighted by a design effect where the
-# clusters are stated.
+# ratios for use of services and engagement. Raw figures of cluster trials are down-weighted by a design effect where
+# the clusters are stated.
 
 # %%
 clusters = clean.as_numbers(raw["clusters"], book["sheets"]["clusters"])
 converted, exclusions = effect_sizes(tables["outcomes"], tables["studies"], clusters, assumed_icc)
-routes = converted.groupby(["family", "method", "conversion"]).agg(
-    rows=("row_id", "size"), trials=("trial", "nunique")
-)
+routes = converted.groupby(["family", "method", "conversion"]).agg(rows=("row_id", "size"), trials=("trial", "nunique"))
 display(readable(routes.reset_index()))
 display(readable(exclusions.groupby(["reason", "detail"]).size().rename("rows").reset_index()))
 Markdown(
@@ -176,14 +181,14 @@ Markdown(
 # %%
 chosen = select.select(converted, book["instruments"], time_points, figures_used)
 chosen = chosen.merge(tables["studies"][["study", "year"]], on="study", how="left")
-left = chosen.loc[
-    ~chosen.selected, ["row_id", "study", "outcome_domain", "instrument", "time_weeks", "selection"]
-]
+left = chosen.loc[~chosen.selected, ["row_id", "study", "outcome_domain", "instrument", "time_weeks", "selection"]]
 display(readable(left, 0))
 per_domain = chosen[chosen.selected].groupby(["family", "outcome_domain"]).trial.nunique()
 Markdown(
-    f"{chosen.selected.sum()} of {len(chosen)} effects, from {chosen[chosen.selected].trial.nunique()} trials, enter the "
-    f"main analysis. {(per_domain >= minimum_trials).sum()} of {len(per_domain)} domains have {minimum_trials} trials or more."
+    f"{chosen.selected.sum()} of {len(chosen)} effects, from {chosen[chosen.selected].trial.nunique()} trials, enter "
+    "the "
+    f"main analysis. {(per_domain >= minimum_trials).sum()} of {len(per_domain)} domains have {minimum_trials} trials "
+    "or more."
 )
 
 # %% [markdown]
@@ -199,9 +204,11 @@ improvements = signs.signs_meaning_improvement(converted)
 display(readable(pd.concat([conflicts, improvements])))
 implausible = converted[signs.has_flag(converted, "implausibly_large")]
 Markdown(
-    f"{len(conflicts)} rows conflict: {', '.join(conflicts.row_id)}. {len(improvements)} printed effects mean improvement "
+    f"{len(conflicts)} rows conflict: {', '.join(conflicts.row_id)}. {len(improvements)} printed effects mean "
+    "improvement "
     "although a lower score is better; `positive_favours` records that, so their sign is kept. "
-    f"{len(implausible)} effects are larger than 2 ({', '.join(implausible.row_id)}): their printed intervals are far too "
+    f"{len(implausible)} effects are larger than 2 ({', '.join(implausible.row_id)}): their printed intervals are far "
+    "too "
     "narrow for the people behind them, so they are flagged."
 )
 
@@ -257,11 +264,16 @@ write_table(exports, "tables/search_records.csv")
 figure = draw.draw_prisma(boxes, labels("reason"))
 count = boxes.set_index("detail").n
 write_figure(
-    figure, "01_prisma_flow", notebook=here, title="PRISMA 2020 flow diagram",
+    figure,
+    "01_prisma_flow",
+    notebook=here,
+    title="PRISMA 2020 flow diagram",
     alt_text=f"Flow diagram: {count['records found in stored public web pages']:.0f} records identified by other "
-    f"methods, {count['reports sought for retrieval']:.0f} reports sought, {count['reports assessed for eligibility']:.0f} "
-    f"assessed, {count['primary studies included']:.0f} primary studies included. {exports.empty and 'No' or 'A'} database export.",
-)  # fmt: skip
+    f"methods, {count['reports sought for retrieval']:.0f} reports sought, "
+    f"{count['reports assessed for eligibility']:.0f} "
+    f"assessed, {count['primary studies included']:.0f} primary studies included. {exports.empty and 'No' or 'A'} "
+    "database export.",
+)
 
 # %%
 reports = log[log.stage.eq("included") & log.study.ne("")]
@@ -269,7 +281,8 @@ several = reports.study.value_counts()
 Markdown(
     f"{len(log)} records became {count['primary studies included']:.0f} primary studies, "
     f"{count['of these, independent of one another']:.0f} of them independent of one another. "
-    f"{log.duplicate_of.notna().sum()} records repeat another one's DOI or title. {(several > 1).sum()} studies are met "
+    f"{log.duplicate_of.notna().sum()} records repeat another one's DOI or title. {(several > 1).sum()} studies are "
+    "met "
     "under two titles, so they have two reports here."
 )
 
@@ -279,8 +292,8 @@ Markdown(
 # Every outcome row is now in exactly one of `effects.csv` and `exclusions.csv`.
 
 # %%
-columns = """row_id study trial year outcome_domain recovery_type instrument time_point time_weeks family effect variance
-ci_low ci_high n_arm1 n_arm2 method source selected selection outcome_type contrast higher_is_better conversion
+columns = """row_id study trial year outcome_domain recovery_type instrument time_point time_weeks family effect
+variance ci_low ci_high n_arm1 n_arm2 method source selected selection outcome_type contrast higher_is_better conversion
 assumptions direction_source flags source_url locator""".split()
 for name, table in tables.items():
     write_table(table, f"{name}.csv")
@@ -290,6 +303,4 @@ for name in ("reviews", "grade"):
     write_table(clean.as_numbers(raw[name], book["sheets"][name]), f"{name}.csv")
 write_table(raw["claims"], "claims.csv")
 handed_on = len(chosen) + len(exclusions)
-Markdown(
-    f"{len(chosen)} effects and {len(exclusions)} exclusions make {handed_on} of {len(tables['outcomes'])} rows."
-)
+Markdown(f"{len(chosen)} effects and {len(exclusions)} exclusions make {handed_on} of {len(tables['outcomes'])} rows.")

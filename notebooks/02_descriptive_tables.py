@@ -34,7 +34,7 @@ from peersupport.figures import descriptive as draw
 from peersupport.figures import style, world
 from peersupport.moderate import over_time
 from peersupport.store.codebook import labels
-from peersupport.store.pictures import write_figure  # fmt: skip
+from peersupport.store.pictures import write_figure
 from peersupport.store.tables import read_reference, read_table, write_document, write_table
 from peersupport.text import tables as pub
 
@@ -89,9 +89,7 @@ characteristics = desc.characteristics(studies, counts, names)
 write_table(characteristics, "tables/characteristics.csv")
 
 # %%
-main = characteristics["report_of"].isna() & characteristics["year"].between(
-    window_start, window_end
-)
+main = characteristics["report_of"].isna() & characteristics["year"].between(window_start, window_end)
 main &= characteristics["design"].isin([labels("design")[code] for code in desc.RANDOMISED])
 table_1 = pub.PublicationTable(
     name="table1_trials",
@@ -121,8 +119,8 @@ Markdown(f"Table 1 holds {main.sum()} trials, Table S1 all {len(characteristics)
 # %% [markdown]
 # ## Summary by population and by delivery
 #
-# Studies are counted as n (%) of all studies; participants, age, share of women and duration as median and quartiles over
-# the studies that state them, whose number is in square brackets.
+# Studies are counted as n (%) of all studies; participants, age, share of women and duration as median and quartiles
+# over the studies that state them, whose number is in square brackets.
 
 # %%
 by_population = desc.summary_by(studies, counts, "population", labels("population"))
@@ -133,9 +131,7 @@ stacked = pub.stack_summaries(by_population, by_delivery)
 table_2 = pub.PublicationTable(
     name="table2_summary",
     title="Table 2. Included studies by population and by delivery",
-    body=pub.summary_body(
-        stacked, {"population": "Population", "modality": "Delivery", "all": "All"}
-    ),
+    body=pub.summary_body(stacked, {"population": "Population", "modality": "Delivery", "all": "All"}),
     group="Grouping",
     notes=pub.SUMMARY_NOTES,
 )
@@ -167,17 +163,20 @@ draw.count_grid(axes, crossed, population, delivery)
 empty = int((crossed["studies"] == 0).sum())
 sentence = f"{empty} of {len(crossed)} combinations of population and delivery hold no study"
 picture = write_figure(
-    figure, "02_population_by_delivery", notebook=here,
-    title="Studies by population and delivery", alt_text=f"Circles sized by count; {sentence}.",
-)  # fmt: skip
+    figure,
+    "02_population_by_delivery",
+    notebook=here,
+    title="Studies by population and delivery",
+    alt_text=f"Circles sized by count; {sentence}.",
+)
 display(picture)
 Markdown(f"{sentence}.")
 
 # %% [markdown]
 # ## Time
 #
-# The upper panel marks the window of the main analysis, the lower one the years of the pandemic, in which services moved
-# to video and telephone.
+# The upper panel marks the window of the main analysis, the lower one the years of the pandemic, in which services
+# moved to video and telephone.
 
 # %%
 family = studies.assign(family=desc.design_family(studies))
@@ -188,18 +187,19 @@ write_table(year_delivery, "tables/studies_by_year_delivery.csv")
 window = (window_start, window_end, "Main analysis")
 pandemic = (pandemic_start, pandemic_end, "Pandemic")
 figure, (top, bottom) = style.new_figure(style.PAGE, 130, 2, 1)
-draw.stacked_years(
-    top, year_design, desc.DESIGN_FAMILY_LABEL, style.DESIGN_FAMILY, style.DESIGN_FAMILY_HATCH, window
-)  # fmt: skip
+draw.stacked_years(top, year_design, desc.DESIGN_FAMILY_LABEL, style.DESIGN_FAMILY, style.DESIGN_FAMILY_HATCH, window)
 draw.stacked_years(bottom, year_delivery, delivery, style.MODALITY, style.MODALITY_HATCH, pandemic)
 top.set_title("A  By design")
 bottom.set_title("B  By delivery")
 inside = studies["year"].between(window_start, window_end).sum()
 text = f"{inside} of {len(studies)} studies were published from {window_start} to {window_end}"
 write_figure(
-    figure, "02_studies_by_year", notebook=here,
-    title="Studies by year, design and delivery", alt_text=f"Stacked bars by year; {text}.",
-)  # fmt: skip
+    figure,
+    "02_studies_by_year",
+    notebook=here,
+    title="Studies by year, design and delivery",
+    alt_text=f"Stacked bars by year; {text}.",
+)
 
 # %%
 remote = over_time.remote_share(studies, pandemic_start, pandemic_end, window_end)
@@ -213,16 +213,19 @@ differences = " and ".join(
     for r in remote.iloc[1:].itertuples()
 )
 Markdown(
-    f"{text}; those whose page carries no date ({studies['year'].isna().sum()}) stand at the right. Digital, telephone or "
-    f"hybrid delivery, among the studies that report their delivery: {periods}. The differences to the first period are "
+    f"{text}; those whose page carries no date ({studies['year'].isna().sum()}) stand at the right. Digital, telephone "
+    "or "
+    f"hybrid delivery, among the studies that report their delivery: {periods}. The differences to the first period "
+    "are "
     f"{differences}."
 )
 
 # %% [markdown]
 # ## Place
 #
-# Randomised trials by country. A trial with sites in several countries counts in each; its participants cannot be shared
-# out between countries and are left out of the circles. Income groups are the World Bank's (`data/reference/`).
+# Randomised trials by country. A trial with sites in several countries counts in each; its participants cannot be
+# shared out between countries and are left out of the circles. Income groups are the World Bank's
+# (`data/reference/`).
 
 # %%
 countries = read_reference("countries.csv")
@@ -237,24 +240,29 @@ sentence = (
     f"{places.iloc[0].trials} of {len(randomised)} have a site there"
 )
 write_figure(
-    figure, "02_world_map", notebook=here,
-    title="Randomised trials by country and income group", alt_text=f"World map; {sentence}.",
-)  # fmt: skip
+    figure,
+    "02_world_map",
+    notebook=here,
+    title="Randomised trials by country and income group",
+    alt_text=f"World map; {sentence}.",
+)
 
 # %%
 row = income.set_index("income_group").loc["high"]
 several = int(randomised["country"].str.contains(";", na=False).sum())
 Markdown(
-    f"{sentence[0].upper() + sentence[1:]}. {row.trials} of {row.of} trials with a stated country ({row.share:.0%}) come from high-income "
+    f"{sentence[0].upper() + sentence[1:]}. {row.trials} of {row.of} trials with a stated country ({row.share:.0%}) "
+    "come from high-income "
     f"countries alone; {several} trials had sites in several countries."
 )
 
 # %% [markdown]
 # ## How the intervention is reported
 #
-# Five items after TIDieR. The share is that of the studies whose source says yes. The fidelity index that notebook 04 uses
-# is defined in `peersupport.describe.fidelity.fidelity_index` and written here: one point each for training, supervision, a
-# manual and a measurement of fidelity; once blank as soon as an item is not reported, once with such an item at 0.
+# Five items after TIDieR. The share is that of the studies whose source says yes. The fidelity index that notebook 04
+# uses is defined in `peersupport.describe.fidelity.fidelity_index` and written here: one point each for training,
+# supervision, a manual and a measurement of fidelity; once blank as soon as an item is not reported, once with such
+# an item at 0.
 
 # %%
 reporting = fidelity.reporting(studies)
@@ -267,19 +275,20 @@ figure, axes = style.new_figure(style.PAGE, 100)
 draw.reporting_dots(axes, reporting, desc.REPORTING_LABEL, families)
 figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 every = reporting[reporting["design_family"] == "all"].set_index("item")
-text = "; ".join(
-    f"{desc.REPORTING_LABEL[item].lower()} {row.yes} ({row.share:.0%})"
-    for item, row in every.iterrows()
-)
+text = "; ".join(f"{desc.REPORTING_LABEL[item].lower()} {row.yes} ({row.share:.0%})" for item, row in every.iterrows())
 write_figure(
-    figure, "02_reporting", notebook=here, title="Reporting of the intervention",
+    figure,
+    "02_reporting",
+    notebook=here,
+    title="Reporting of the intervention",
     alt_text=f"Dots with intervals, of {len(studies)} studies: {text}.",
-)  # fmt: skip
+)
 
 # %%
 complete = indices["fidelity_index"].notna().sum()
 Markdown(
-    f"Of {len(studies)} studies: {text}. All four items of the index are answered in {complete} of them; counting what is "
+    f"Of {len(studies)} studies: {text}. All four items of the index are answered in {complete} of them; counting what "
+    "is "
     f"not reported as 0, the index is 0 in {(indices['fidelity_index_absent'] == 0).sum()} and 4 in "
     f"{(indices['fidelity_index_absent'] == 4).sum()}. The answers are mostly yes or not reported: an explicit no is "
     f"given {every['no'].sum()} times."
@@ -288,10 +297,10 @@ Markdown(
 # %% [markdown]
 # ## Risk of bias in the trials
 #
-# The overall judgement follows RoB 2: high where any domain is high or several raise some concerns, low where all are low.
-# A domain without information counts neither as low nor as a concern; it leaves the overall judgement open unless the
-# other domains already make it high. Where the open database appraised a trial, its judgement stands. The trials in bold
-# enter a pooled outcome of notebook 03.
+# The overall judgement follows RoB 2: high where any domain is high or several raise some concerns, low where all are
+# low. A domain without information counts neither as low nor as a concern; it leaves the overall judgement open
+# unless the other domains already make it high. Where the open database appraised a trial, its judgement stands. The
+# trials in bold enter a pooled outcome of notebook 03.
 
 # %%
 appraisal = read_table("appraisal.csv")
@@ -307,9 +316,12 @@ figure = lights.traffic_lights(shown, domains, judgements, bold=set(pooled["stud
 overall = shown[shown["domain"] == "overall"].set_index("study")["judgement"]
 text = "; ".join(f"{label.lower()} {(overall == code).sum()}" for code, label in judgements.items())
 write_figure(
-    figure, "02_risk_of_bias_trials", notebook=here, title="Risk of bias of each randomised trial (RoB 2)",
+    figure,
+    "02_risk_of_bias_trials",
+    notebook=here,
+    title="Risk of bias of each randomised trial (RoB 2)",
     alt_text=f"Traffic lights for {len(overall)} trials; overall: {text}.",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # Summary by domain, each trial weighted by its participants, and the overall judgement of the trials in each pooled
@@ -334,29 +346,42 @@ figure = lights.summary_bars(
     [
         (
             "A  All randomised trials, by domain",
-            f"Share of the participants of {weighted} trials (κ: agreement of the two coders; all domains {coders.kappa:.2f})",
-            by_domain, domains, agreed,
+            f"Share of the participants of {weighted} trials (κ: agreement of the two coders; all domains "
+            f"{coders.kappa:.2f})",
+            by_domain,
+            domains,
+            agreed,
         ),
         (
-            "B  Overall judgement in each pooled outcome", "Share of the weight in the meta-analysis",
-            by_outcome, pool_names, k.map("k = {}".format),
+            "B  Overall judgement in each pooled outcome",
+            "Share of the weight in the meta-analysis",
+            by_outcome,
+            pool_names,
+            k.map("k = {}".format),
         ),
     ],
-    judgements, 150,
-)  # fmt: skip
+    judgements,
+    150,
+)
 write_figure(
-    figure, "02_risk_of_bias_summary", notebook=here, title="Risk of bias by domain and by pooled outcome",
+    figure,
+    "02_risk_of_bias_summary",
+    notebook=here,
+    title="Risk of bias by domain and by pooled outcome",
     alt_text=f"Stacked bars to 100%; of {len(overall)} trials overall: {text}.",
-)  # fmt: skip
+)
 
 # %%
 figure = lights.bars_by_outcome(summary, pool_names, k, domains, judgements)
 highest = in_pool.assign(high=in_pool["judgement"] == "high").groupby("outcome")["high"].mean()
 span = f"from {highest.min():.0%} to {highest.max():.0%} of the trials of a pooled outcome are at high risk overall"
 write_figure(
-    figure, "02_risk_of_bias_outcomes", notebook=here, title="Risk of bias by domain in each pooled outcome",
+    figure,
+    "02_risk_of_bias_outcomes",
+    notebook=here,
+    title="Risk of bias by domain in each pooled outcome",
     alt_text=f"Stacked bars to 100% for {len(k)} pooled outcomes; {span}.",
-)  # fmt: skip
+)
 
 # %%
 database = apr.agreement_with_database(appraisal)
@@ -365,10 +390,14 @@ strict = apr.risk_of_bias(appraisal, rob2_several_concerns + 1).query("domain ==
 strict = strict[strict["study"].isin(overall.index)]
 Markdown(
     f"Overall risk of bias of {len(overall)} trials: {text}; {span}. Of the {len(randomised)} randomised trials "
-    f"{len(randomised) - len(overall)} was appraised with another tool. Were 'several' {rob2_several_concerns + 1} domains or more, "
-    f"{(strict['judgement'] == 'high').sum()} would be high. The two coders agreed on {coders.agree:.0%} of {coders.n:.0f} "
-    f"judgements (kappa {coders.kappa:.2f}, 95% CI {coders.kappa_low:.2f} to {coders.kappa_high:.2f}); with the database's "
-    f"raters they agreed on {database['same'].sum()} of {database['n'].sum()}, or {database['same_informed'].sum()} of the "
+    f"{len(randomised) - len(overall)} was appraised with another tool. Were 'several' {rob2_several_concerns + 1} "
+    "domains or more, "
+    f"{(strict['judgement'] == 'high').sum()} would be high. The two coders agreed on {coders.agree:.0%} of "
+    f"{coders.n:.0f} "
+    f"judgements (kappa {coders.kappa:.2f}, 95% CI {coders.kappa_low:.2f} to {coders.kappa_high:.2f}); with the "
+    "database's "
+    f"raters they agreed on {database['same'].sum()} of {database['n'].sum()}, or {database['same_informed'].sum()} of "
+    "the "
     f"{database['both_informed'].sum()} for which both found information."
 )
 
@@ -383,9 +412,7 @@ casp_shares = apr.judgement_shares(casp)
 write_table(casp_shares, "tables/casp_summary.csv")
 assessed = casp["study"].nunique()
 figure = lights.summary_bars(
-    [("", f"Share of {assessed} studies", casp_shares, labels("casp_qual"), None)],
-    apr.CASP_LABEL,
-    85,
+    [("", f"Share of {assessed} studies", casp_shares, labels("casp_qual"), None)], apr.CASP_LABEL, 85
 )
 open_question = casp_shares.query("judgement == 'no_information'").nlargest(1, "share").iloc[0]
 sentence = (
@@ -393,18 +420,24 @@ sentence = (
     f"({open_question.share:.0%}), more often than any other question"
 )
 picture = write_figure(
-    figure, "02_casp_summary", notebook=here, title="Appraisal of qualitative studies (CASP)",
+    figure,
+    "02_casp_summary",
+    notebook=here,
+    title="Appraisal of qualitative studies (CASP)",
     alt_text=f"Stacked bars to 100% by question; {sentence}.",
-)  # fmt: skip
+)
 display(picture)
 Markdown(f"{sentence}.")
 
 # %%
 figure = lights.traffic_lights(casp, labels("casp_qual"), apr.CASP_LABEL)
 write_figure(
-    figure, "02_casp_studies", notebook=here, title="Appraisal of each qualitative study (CASP)",
+    figure,
+    "02_casp_studies",
+    notebook=here,
+    title="Appraisal of each qualitative study (CASP)",
     alt_text=f"Traffic lights for {assessed} qualitative and mixed-methods studies; {sentence}.",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # ## Evidence gap maps
@@ -416,32 +449,30 @@ write_figure(
 measured = labels("outcome_domain")
 overall_by_trial = overall.rename(randomised.set_index("study")["trial"])
 maps = [
-    desc.evidence_gap_map(
-        outcomes, randomised, overall_by_trial, axis, list(levels), list(measured)
-    )
+    desc.evidence_gap_map(outcomes, randomised, overall_by_trial, axis, list(levels), list(measured))
     for axis, levels in (("population", population), ("modality", delivery))
 ]
 write_table(pd.concat(maps), "tables/evidence_gap_map.csv")
 for table, levels, name, what in zip(
-    maps,
-    (population, delivery),
-    ("population", "delivery"),
-    ("population", "delivery"),
-    strict=True,
+    maps, (population, delivery), ("population", "delivery"), ("population", "delivery"), strict=True
 ):
     figure = draw.gap_map(table, measured, levels, judgements, 165)
     gaps = int((table["trials"] == 0).sum())
     picture = write_figure(
-        figure, f"02_gap_map_{name}", notebook=here, title=f"Evidence gap map: outcome by {what}",
+        figure,
+        f"02_gap_map_{name}",
+        notebook=here,
+        title=f"Evidence gap map: outcome by {what}",
         alt_text=f"Circles by outcome and {what}; {gaps} of {len(table)} cells hold no randomised trial.",
-    )  # fmt: skip
+    )
     display(picture)
 
 # %%
 gaps = [int((table["trials"] == 0).sum()) for table in maps]
 fullest = maps[0].nlargest(1, "trials").iloc[0]
 Markdown(
-    f"{gaps[0]} of {len(maps[0])} cells of outcome by population and {gaps[1]} of {len(maps[1])} of outcome by delivery hold "
+    f"{gaps[0]} of {len(maps[0])} cells of outcome by population and {gaps[1]} of {len(maps[1])} of outcome by "
+    "delivery hold "
     f"no randomised trial. The fullest cell is {measured[fullest.outcome_domain].lower()} in "
     f"{population[fullest.level].lower()}: {fullest.trials} trials, {fullest.participants:,.0f} participants."
 )

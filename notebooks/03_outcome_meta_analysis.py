@@ -138,9 +138,7 @@ write_figure(
 # models agree, and how the trials were judged.
 
 # %%
-findings = [
-    sentences.finding(fitted, models.MAIN, labels[name]) for (name, _), fitted in fits.items()
-]
+findings = [sentences.finding(fitted, models.MAIN, labels[name]) for (name, _), fitted in fits.items()]
 Markdown("\n".join(f"- {sentence}" for sentence in findings))
 
 # %% [markdown]
@@ -264,9 +262,7 @@ Markdown(
 # %%
 in_absolute_terms = pd.DataFrame(
     [
-        absolute.absolute_row(
-            fitted[models.MAIN], fitted["bayes_half_normal"], d.rows, outcomes, baseline_risk
-        )
+        absolute.absolute_row(fitted[models.MAIN], fitted["bayes_half_normal"], d.rows, outcomes, baseline_risk)
         for d, fitted in zip(domains, fits.values(), strict=True)
     ]
 )
@@ -276,8 +272,4 @@ columns += ["probability_above_0", "probability_above_small"]
 readable(in_absolute_terms[columns].replace({"outcome_domain": labels}))
 
 # %%
-Markdown(
-    "\n".join(
-        f"- {sentences.absolute_text(row, labels)}" for row in in_absolute_terms.to_dict("records")
-    )
-)
+Markdown("\n".join(f"- {sentences.absolute_text(row, labels)}" for row in in_absolute_terms.to_dict("records")))

@@ -10,8 +10,8 @@
 # # For whom, and how delivered
 #
 # Does peer support help some people more than others, or some ways of giving it more than others? Trials were not
-# randomised to these features: every comparison here is between trials that also differ in other ways, so it can raise a
-# question and seldom answer one. What a source does not report is `nr`, a level of its own, and never "no".
+# randomised to these features: every comparison here is between trials that also differ in other ways, so it can
+# raise a question and seldom answer one. What a source does not report is `nr`, a level of its own, and never "no".
 
 # %% tags=["parameters"]
 window_start = 2020
@@ -71,8 +71,7 @@ facts = study_facts(studies, risk, read_reference("countries.csv"))
 # %%
 selected = effects[effects["selected"]]
 trials = {
-    outcome: trial_table(outcome_rows(selected, outcome), facts, within_trial_correlation)
-    for outcome in OUTCOMES
+    outcome: trial_table(outcome_rows(selected, outcome), facts, within_trial_correlation) for outcome in OUTCOMES
 }
 everything = trials[ALL_RECOVERY]
 Markdown(
@@ -101,17 +100,12 @@ level_labels = {
 }
 level_labels["income_group"] = INCOME | EXTRA_LEVELS
 level_labels["decade"] = {decade: decade for decade in sorted(everything["decade"].unique())}
-level_labels |= {
-    f"{item}{ABSENT}": {"yes": "Yes", "no_or_nr": EXTRA_LEVELS["no_or_nr"]}
-    for item in FIDELITY_ITEMS
-}
+level_labels |= {f"{item}{ABSENT}": {"yes": "Yes", "no_or_nr": EXTRA_LEVELS["no_or_nr"]} for item in FIDELITY_ITEMS}
 
 # %%
 by_group = pd.concat(
     [
-        subgroups.subgroups(
-            trials[outcome], outcome, name, list(level_labels[name]), few_trials_subgroup
-        )
+        subgroups.subgroups(trials[outcome], outcome, name, list(level_labels[name]), few_trials_subgroup)
         for outcome in OUTCOMES
         for name in GROUPINGS
     ],
@@ -122,7 +116,8 @@ alone = by_group[by_group["tau2_model"].eq("separate")]
 small = alone["warning"].ne("").sum()
 Markdown(
     f"**Warning.** {small} of {len(alone)} subgroups hold fewer than {few_trials_subgroup} trials. Their intervals are "
-    "very wide or, from a single trial, too narrow; they are drawn hollow and in italics, and no sentence rests on them."
+    "very wide or, from a single trial, too narrow; they are drawn hollow and in italics, and no sentence rests on "
+    "them."
 )
 
 # %% [markdown]
@@ -130,18 +125,28 @@ Markdown(
 
 # %%
 pages = {
-    "whom": ("for whom and where", ["population", "setting", "income_group", "condition_arm2", "risk_of_bias", "decade"]),
+    "whom": (
+        "for whom and where",
+        ["population", "setting", "income_group", "condition_arm2", "risk_of_bias", "decade"],
+    ),
     "how": (
         "how delivered and supported",
-        ["modality", "distance", "structure", "helper_experience", *FIDELITY_ITEMS,
-         *(f"{item}{ABSENT}" for item in FIDELITY_ITEMS)],
+        [
+            "modality",
+            "distance",
+            "structure",
+            "helper_experience",
+            *FIDELITY_ITEMS,
+            *(f"{item}{ABSENT}" for item in FIDELITY_ITEMS),
+        ],
     ),
-}  # fmt: skip
+}
 
 # %%
 note = (
     f"Hollow and italic: fewer than {few_trials_subgroup} trials. Q: test between the levels with two trials or more, "
-    "levels that are not reported left out;\nseparate τ² in each level, then p with one τ² common to all. Single trials: "
+    "levels that are not reported left out;\nseparate τ² in each level, then p with one τ² common to all. Single "
+    "trials: "
     "their own interval."
 )
 index, drawn = alone.set_index(["outcome", "moderator"]), {}
@@ -151,19 +156,20 @@ for outcome, (page, (what, names)) in [(o, p) for o in OUTCOMES for p in pages.i
     blocks = []
     for name in names:
         both = by_group[by_group["outcome"].eq(outcome) & by_group["moderator"].eq(name)]
-        rows = index.loc[[(outcome, name)]].assign(
-            label=lambda t, n=name: t["level"].map(level_labels[n])
-        )
+        rows = index.loc[[(outcome, name)]].assign(label=lambda t, n=name: t["level"].map(level_labels[n]))
         blocks.append({"heading": GROUPINGS[name], "test": draw.between_levels(both), "rows": rows})
     figure = draw.subgroup_forest(blocks, f"{OUTCOMES[outcome]}: {what}", note)
     shown = pd.concat([block["rows"] for block in blocks])
     best = shown[shown["warning"].eq("")].sort_values("effect")
     drawn[outcome, page] = write_figure(
-        figure, f"04_subgroups_{page}_{outcome}", notebook=here, title=f"Subgroups, {what}: {OUTCOMES[outcome].lower()}",
-        alt_text=f"Pooled effects of {len(shown)} subgroups. Of those with {few_trials_subgroup} trials or more they run "
-        f"from g = {best['effect'].iloc[0]:.2f} ({best['label'].iloc[0].lower()}) to {best['effect'].iloc[-1]:.2f} "
+        figure,
+        f"04_subgroups_{page}_{outcome}",
+        notebook=here,
+        title=f"Subgroups, {what}: {OUTCOMES[outcome].lower()}",
+        alt_text=f"Pooled effects of {len(shown)} subgroups. Of those with {few_trials_subgroup} trials or more they "
+        f"run from g = {best['effect'].iloc[0]:.2f} ({best['label'].iloc[0].lower()}) to {best['effect'].iloc[-1]:.2f} "
         f"({best['label'].iloc[-1].lower()}).",
-    )  # fmt: skip
+    )
 
 # %%
 drawn[ALL_RECOVERY, "whom"]
@@ -172,14 +178,10 @@ drawn[ALL_RECOVERY, "whom"]
 drawn[ALL_RECOVERY, "how"]
 
 # %%
-tests = by_group.dropna(subset=["p_between"]).drop_duplicates(
-    ["outcome", "moderator", "tau2_model"]
-)
+tests = by_group.dropna(subset=["p_between"]).drop_duplicates(["outcome", "moderator", "tau2_model"])
 joined = tests[tests["outcome"].eq(ALL_RECOVERY)]
 joined = joined.assign(moderator=joined["moderator"].map(GROUPINGS))
-readable(
-    joined[["moderator", "tau2_model", "q_between", "df_between", "df_residual", "p_between"]], 3
-)
+readable(joined[["moderator", "tau2_model", "q_between", "df_between", "df_residual", "p_between"]], 3)
 
 # %%
 both = tests.pivot(index=["outcome", "moderator"], columns="tau2_model", values="p_between")
@@ -201,11 +203,7 @@ Markdown(
 items = [name for item in FIDELITY_ITEMS for name in (item, f"{item}{ABSENT}")]
 fidelity = alone[alone["outcome"].eq(ALL_RECOVERY) & alone["moderator"].isin(items)]
 fidelity = fidelity.assign(moderator=fidelity["moderator"].map(GROUPINGS))
-readable(
-    fidelity[
-        ["moderator", "level", "k", "n", "effect", "ci_low", "ci_high", "p_between", "warning"]
-    ]
-)
+readable(fidelity[["moderator", "level", "k", "n", "effect", "ci_low", "ci_high", "p_between", "warning"]])
 
 # %%
 told = everything[list(FIDELITY_ITEMS)].ne("nr")
@@ -229,10 +227,7 @@ tables = [
     for outcome in OUTCOMES
     for term in TERMS
 ]
-tables += [
-    regression.meta_regression(trials[outcome], outcome, JOINT, "joint", **options)
-    for outcome in OUTCOMES
-]
+tables += [regression.meta_regression(trials[outcome], outcome, JOINT, "joint", **options) for outcome in OUTCOMES]
 regressions = pd.concat(tables, ignore_index=True)
 write_table(regressions, "tables/meta_regression.csv")
 slopes = regressions[regressions["term"].ne("intercept")]
@@ -245,11 +240,13 @@ fitted = single.dropna(subset=["estimate"])
 strong = fitted[(fitted["p_value"] < 0.05) & (fitted["p_permutation"] < 0.05)]
 few = single["warning"].ne("").sum()
 phrases = [
-    f"{OUTCOMES[row.outcome].lower()}, {TERMS[row.term].lower()}: {row.estimate:+.2f} ({row.ci_low:.2f} to {row.ci_high:.2f})"
+    f"{OUTCOMES[row.outcome].lower()}, {TERMS[row.term].lower()}: {row.estimate:+.2f} ({row.ci_low:.2f} to "
+    f"{row.ci_high:.2f})"
     for row in strong.itertuples()
 ]
 Markdown(
-    f"**Warning.** {few} of {len(single)} regressions rest on fewer than {few_trials_regression} trials or could not be "
+    f"**Warning.** {few} of {len(single)} regressions rest on fewer than {few_trials_regression} trials or could not "
+    "be "
     f"fitted. Of the {len(fitted)} fitted, {len(strong)} have both p-values below 0.05, where chance alone would give "
     f"about {0.05 * len(fitted):.0f}: {'; '.join(phrases) or 'none'}."
 )
@@ -259,18 +256,19 @@ for outcome, label in OUTCOMES.items():
     panels = []
     for row in fitted[fitted["outcome"].eq(outcome)].itertuples():
         unit = TERMS[row.term].rpartition(", ")[2]
-        text = f"change in g {interval(row.estimate, row.ci_low, row.ci_high, 'smd')}\n{unit}\nk = {row.k}, permutation {p_text(row.p_permutation)}"
+        change = interval(row.estimate, row.ci_low, row.ci_high, "smd")
+        text = f"change in g {change}\n{unit}\nk = {row.k}, permutation {p_text(row.p_permutation)}"
         line = regression.regression_line(trials[outcome], row.term)
         panels.append({"term": row.term, "trials": trials[outcome], "line": line, "text": text})
     figure = draw.bubbles(panels, f"{label}: effect against each moderator")
-    words = [
-        f"{TERMS[r.term]} {r.estimate:+.2f}"
-        for r in fitted[fitted["outcome"].eq(outcome)].itertuples()
-    ]
+    words = [f"{TERMS[r.term]} {r.estimate:+.2f}" for r in fitted[fitted["outcome"].eq(outcome)].itertuples()]
     drawn[outcome, "bubbles"] = write_figure(
-        figure, f"04_bubbles_{outcome}", notebook=here, title=f"Meta-regression: {label.lower()}",
+        figure,
+        f"04_bubbles_{outcome}",
+        notebook=here,
+        title=f"Meta-regression: {label.lower()}",
         alt_text=f"{len(panels)} bubble plots with fitted lines; slopes: {'; '.join(words)}.",
-    )  # fmt: skip
+    )
 
 # %%
 drawn[ALL_RECOVERY, "bubbles"]
@@ -290,8 +288,10 @@ whole = joint[joint["outcome"].eq(ALL_RECOVERY)].set_index("term")
 clear = joint[(joint["ci_low"] > 0) | (joint["ci_high"] < 0)]
 thin = joint.loc[joint["k"] < few_trials_regression * len(JOINT), "outcome"].nunique()
 Markdown(
-    f"In all recovery outcomes {whole['k'].iloc[0]} of {len(everything)} trials state all four. Per point of the fidelity "
-    f"index the effect differs by {whole.estimate.iloc[0]:+.2f} ({whole.ci_low.iloc[0]:.2f} to {whole.ci_high.iloc[0]:.2f}). "
+    f"In all recovery outcomes {whole['k'].iloc[0]} of {len(everything)} trials state all four. Per point of the "
+    "fidelity "
+    f"index the effect differs by {whole.estimate.iloc[0]:+.2f} ({whole.ci_low.iloc[0]:.2f} to "
+    f"{whole.ci_high.iloc[0]:.2f}). "
     f"{len(clear)} of {len(joint)} slopes have an interval that leaves 0 out. **Warning.** In {thin} of "
     f"{len(OUTCOMES)} outcomes there are fewer than {few_trials_regression} trials per moderator."
 )
@@ -308,18 +308,18 @@ short = {term: TERMS[term].split(",")[0] for term in TERMS if term != "fidelity_
 figure = draw.correlation_matrix(pairs, short)
 close = pairs[pairs["rho"].abs() >= 0.5].sort_values("rho", key=abs, ascending=False)
 named = "; ".join(
-    f"{short[r.term_a]} and {short[r.term_b].lower()} ({r.rho:+.2f}, {r.k} trials)"
-    for r in close.itertuples()
+    f"{short[r.term_a]} and {short[r.term_b].lower()} ({r.rho:+.2f}, {r.k} trials)" for r in close.itertuples()
 )
 write_figure(
-    figure, "04_moderator_correlations", notebook=here, title="Rank correlations among moderators",
+    figure,
+    "04_moderator_correlations",
+    notebook=here,
+    title="Rank correlations among moderators",
     alt_text=f"Triangle of {len(pairs)} correlations; 0.5 or more in size: {named or 'none'}.",
-)  # fmt: skip
+)
 
 # %%
-Markdown(
-    f"Rank correlations of 0.5 or more in size: {named or 'none'}. These moderators cannot be told apart here."
-)
+Markdown(f"Rank correlations of 0.5 or more in size: {named or 'none'}. These moderators cannot be told apart here.")
 
 # %% [markdown]
 # ## Digital peer support over time
@@ -371,11 +371,17 @@ length["label"] = length["modality"].map(labels("modality") | {"nr": "Not report
 write_table(length.drop(columns="label"), "tables/long_follow_up.csv")
 figure = draw.digital_over_time(by_period, by_length, length, long_follow_up_weeks)
 digital = length.set_index("modality").loc["digital"]
-text = f"{digital.long:.0f} of {digital.stated:.0f} digital trials that state a length followed people for {long_follow_up_weeks} weeks or more"
+text = (
+    f"{digital.long:.0f} of {digital.stated:.0f} digital trials that state a length followed people for "
+    f"{long_follow_up_weeks} weeks or more"
+)
 write_figure(
-    figure, "04_digital_over_time", notebook=here, title="Digital peer support by period and length of follow-up",
+    figure,
+    "04_digital_over_time",
+    notebook=here,
+    title="Digital peer support by period and length of follow-up",
     alt_text=f"Pooled effects by period and by follow-up, and shares followed long; {text} ({digital.share:.0%}).",
-)  # fmt: skip
+)
 
 # %%
 long_row = by_length.set_index("level").loc["long"]

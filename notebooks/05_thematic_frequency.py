@@ -9,9 +9,9 @@
 # %% [markdown]
 # # What helps and what hinders
 #
-# In how many studies each theme is reported, in whom and where, which themes come together, and what the outcomes say that
-# could not be pooled. The themes are those of the codebook; a theme counts once per study. A theme that a source does not
-# report may still have been there: a share is a share of reports, not of services.
+# In how many studies each theme is reported, in whom and where, which themes come together, and what the outcomes say
+# that could not be pooled. The themes are those of the codebook; a theme counts once per study. A theme that a source
+# does not report may still have been there: a share is a share of reports, not of services.
 
 # %% tags=["parameters"]
 seed = 20261122
@@ -55,9 +55,9 @@ Markdown(
 # ## Frequency
 #
 # The main count is that of the primary studies. Reviews report what primary studies found before them and are counted
-# beside, not within. Qualitative and quantitative studies are told apart, because an abstract of a trial has little room for
-# barriers. Beside each theme stands the agreement of the two coders (Cohen's kappa before consensus): a frequency whose
-# kappa is low is soft.
+# beside, not within. Qualitative and quantitative studies are told apart, because an abstract of a trial has little
+# room for barriers. Beside each theme stands the agreement of the two coders (Cohen's kappa before consensus): a
+# frequency whose kappa is low is soft.
 
 # %%
 frequency = thm.theme_frequency(reported)
@@ -76,13 +76,14 @@ figure = thematic.frequency_page(
     frequency, by_kind, agreement["kappa"].to_dict(), name, groups, thm.SOURCE_KINDS, soft_kappa
 )
 barriers = frequency[frequency["theme_group"] == "barrier"]
-ranking = ", ".join(
-    f"{name[row.theme].lower()} ({row.studies})" for row in barriers.head(5).itertuples()
-)
+ranking = ", ".join(f"{name[row.theme].lower()} ({row.studies})" for row in barriers.head(5).itertuples())
 write_figure(
-    figure, "05_theme_frequency", notebook=here, title="In how many studies each theme is reported",
+    figure,
+    "05_theme_frequency",
+    notebook=here,
+    title="In how many studies each theme is reported",
     alt_text=f"Ranked dots by theme group, of {len(reported)} studies; commonest barriers: {ranking}.",
-)  # fmt: skip
+)
 
 # %%
 first = frequency.drop_duplicates("theme_group")
@@ -90,7 +91,8 @@ soft = agreement.loc[[theme for theme in name if agreement["kappa"].get(theme, 1
 Markdown(
     "Reported most often: "
     + "; ".join(
-        f"among {groups[row.theme_group].lower()}, {name[row.theme].lower()} ({row.studies} of {row.of}, {row.share:.0%}, "
+        f"among {groups[row.theme_group].lower()}, {name[row.theme].lower()} ({row.studies} of {row.of}, "
+        f"{row.share:.0%}, "
         f"95% CI {row.ci_low:.0%} to {row.ci_high:.0%})"
         for row in first.itertuples()
     )
@@ -116,7 +118,8 @@ leaders = other_counts[other_counts["rank"] <= 5].query("theme_group == 'barrier
 leaders = leaders.groupby("scope")["theme"].agg(set)
 moved = {scope: len(leaders["all"] ^ found) for scope, found in leaders.items() if scope != "all"}
 Markdown(
-    f"In the window {len(scopes['window'])} studies remain; with reports joined there are {len(scopes['one_per_trial'])} trials "
+    f"In the window {len(scopes['window'])} studies remain; with reports joined there are "
+    f"{len(scopes['one_per_trial'])} trials "
     f"or samples. Among the five most frequent barriers, {moved['window']} enter or leave in the window and "
     f"{moved['one_per_trial']} when reports are joined."
 )
@@ -124,8 +127,8 @@ Markdown(
 # %% [markdown]
 # ## By population, delivery, setting and perspective
 #
-# The shade is the share of a group's studies, the number their count. Whose perspective a study reports is no column of the
-# sheets; it is inferred from the population and from words in the title (`themes.perspective`).
+# The shade is the share of a group's studies, the number their count. Whose perspective a study reports is no column
+# of the sheets; it is inferred from the population and from words in the title (`themes.perspective`).
 
 # %%
 population, setting = labels("population"), labels("setting")
@@ -145,26 +148,34 @@ write_table(pd.concat(tables.values()), "tables/theme_by_population.csv")
 # %%
 figure = thematic.share_heatmap([tables["population"]], [population], name, groups, ["Population"])
 write_figure(
-    figure, "05_themes_by_population", notebook=here, title="Themes by population",
+    figure,
+    "05_themes_by_population",
+    notebook=here,
+    title="Themes by population",
     alt_text=f"Heat map of {len(name)} themes by {len(population)} populations with counts of studies.",
-)  # fmt: skip
+)
 
 # %%
 others = ["modality", "setting", "perspective"]
 figure = thematic.share_heatmap(
     [tables[grouping] for grouping in others],
     [thm.levels_present(tables[grouping], groupings[grouping][1]) for grouping in others],
-    name, groups, ["Delivery", "Setting", "Perspective"],
-)  # fmt: skip
+    name,
+    groups,
+    ["Delivery", "Setting", "Perspective"],
+)
 write_figure(
-    figure, "05_themes_by_delivery", notebook=here, title="Themes by delivery, setting and perspective",
+    figure,
+    "05_themes_by_delivery",
+    notebook=here,
+    title="Themes by delivery, setting and perspective",
     alt_text=f"Heat map of {len(name)} themes by delivery, setting and perspective with counts of studies.",
-)  # fmt: skip
+)
 
 # %% [markdown]
-# **Exploratory.** A test of difference per theme and grouping, over groups of enough studies: Pearson's chi-square where all
-# expected counts reach 5, else the exact test; Holm's adjustment over the themes of a grouping; Cramér's V as effect size. No
-# hypothesis was stated beforehand.
+# **Exploratory.** A test of difference per theme and grouping, over groups of enough studies: Pearson's chi-square
+# where all expected counts reach 5, else the exact test; Holm's adjustment over the themes of a grouping; Cramér's V
+# as effect size. No hypothesis was stated beforehand.
 
 # %%
 tests = pd.concat(
@@ -175,7 +186,8 @@ write_table(tests, "tables/theme_tests.csv")
 below = tests[tests["p_holm"] < 0.05].sort_values("cramers_v", ascending=False)
 strongest = below.drop_duplicates("grouping")
 Markdown(
-    f"{len(below)} of {tests['p'].notna().sum()} exploratory tests stay below 0.05 after Holm's adjustment. The largest effect "
+    f"{len(below)} of {tests['p'].notna().sum()} exploratory tests stay below 0.05 after Holm's adjustment. The "
+    "largest effect "
     "size in each grouping: "
     + "; ".join(
         f"{row.grouping}, {name[row.theme].lower()} (V = {row.cramers_v:.2f}, adjusted p = {row.p_holm:.3f})"
@@ -187,8 +199,8 @@ Markdown(
 # %% [markdown]
 # ## Which barriers come with which facilitators
 #
-# The Jaccard index is the share of studies with both among those with either; rows and columns with alike profiles stand next
-# to each other. Themes come together partly because some sources say more than others.
+# The Jaccard index is the share of studies with both among those with either; rows and columns with alike profiles
+# stand next to each other. Themes come together partly because some sources say more than others.
 
 # %%
 pairs = thm.cooccurrence(reported, "barrier", "facilitator")
@@ -202,9 +214,12 @@ closest = "; ".join(
     for row in top.itertuples()
 )
 picture = write_figure(
-    figure, "05_cooccurrence", notebook=here, title="Barriers by facilitators reported in the same studies",
+    figure,
+    "05_cooccurrence",
+    notebook=here,
+    title="Barriers by facilitators reported in the same studies",
     alt_text=f"Heat map; closest pairs: {closest}.",
-)  # fmt: skip
+)
 display(picture)
 Markdown(f"The closest pairs: {closest}.")
 
@@ -214,19 +229,26 @@ chosen = both.nlargest(10, "studies", keep="first")["theme"].to_list()
 combined = thm.combinations(reported, chosen)
 figure = thematic.upset(combined, name, smallest=2)
 alone = combined[combined.index.to_frame().sum(axis=1).to_numpy() == 1].sum()
-sentence = f"{combined.sum()} studies report one or more of the ten commonest barriers and facilitators, {alone} of them just one"
+sentence = (
+    f"{combined.sum()} studies report one or more of the ten commonest barriers and facilitators, "
+    f"{alone} of them just one"
+)
 picture = write_figure(
-    figure, "05_upset", notebook=here, title="Commonest combinations of barriers and facilitators",
+    figure,
+    "05_upset",
+    notebook=here,
+    title="Commonest combinations of barriers and facilitators",
     alt_text=f"UpSet plot of combinations reported by two studies or more; {sentence}.",
-)  # fmt: skip
+)
 display(picture)
 Markdown(f"{sentence}.")
 
 # %% [markdown]
 # ## The barriers that the review names
 #
-# The abstract of the review names four primary challenges: role uncertainty, the well-being of the workers, stigma among
-# staff, and missing cost evidence. Here is the ranking that the data give; the intervals come from drawing the studies anew.
+# The abstract of the review names four primary challenges: role uncertainty, the well-being of the workers, stigma
+# among staff, and missing cost evidence. Here is the ranking that the data give; the intervals come from drawing the
+# studies anew.
 
 # %%
 claimed = ["role_ambiguity", "worker_wellbeing", "staff_stigma", "cost_evidence_gap"]
@@ -236,29 +258,35 @@ figure, axes = style.new_figure(style.PAGE, 85)
 thematic.rank_dots(axes, barrier_ranks, name, claimed, top=5)
 named = barrier_ranks.set_index("theme").loc[claimed]
 text = "; ".join(
-    f"{name[row.Index].lower()} rank {row.rank} (95% interval {row.rank_low:g} to {row.rank_high:g}, {row.studies} studies)"
+    f"{name[row.Index].lower()} rank {row.rank} (95% interval {row.rank_low:g} to {row.rank_high:g}, {row.studies} "
+    "studies)"
     for row in named.itertuples()
 )
 write_figure(
-    figure, "05_barrier_ranks", notebook=here, title="Rank of each barrier",
+    figure,
+    "05_barrier_ranks",
+    notebook=here,
+    title="Rank of each barrier",
     alt_text=f"Ranks with bootstrap intervals; of the four that the review names: {text}.",
-)  # fmt: skip
+)
 
 # %%
 inside = int((named["rank"] <= 5).sum())
 leader = barrier_ranks.iloc[0]
 Markdown(
-    f"Of the four barriers that the review names, {inside} are among the five most frequent: {text}. The most frequent barrier "
+    f"Of the four barriers that the review names, {inside} are among the five most frequent: {text}. The most frequent "
+    "barrier "
     f"is {name[leader.theme].lower()} ({leader.studies} of {leader.of} studies)."
 )
 
 # %% [markdown]
 # ## Outcomes that could not be pooled
 #
-# Most outcome rows state only a direction. Each randomised trial has one vote per outcome domain, by the sign of its effect
-# where there is one and else by what the source concludes; trials that enter a pooled estimate of notebook 03 are left out.
-# Of a trial under "neither" the source says only that the arms did not differ. Its direction is unknown, not absent: counting
-# directions of reported differences alone would be counting significance. The share is therefore of all trials, a lower bound.
+# Most outcome rows state only a direction. Each randomised trial has one vote per outcome domain, by the sign of its
+# effect where there is one and else by what the source concludes; trials that enter a pooled estimate of notebook 03
+# are left out. Of a trial under "neither" the source says only that the arms did not differ. Its direction is
+# unknown, not absent: counting directions of reported differences alone would be counting significance. The share is
+# therefore of all trials, a lower bound.
 
 # %%
 outcomes, effects = read_table("outcomes.csv"), read_table("effects.csv")
@@ -276,11 +304,7 @@ write_table(other_choices, "tables/effect_direction_sensitivity.csv")
 write_table(votes, "tables/effect_direction_votes.csv")
 
 # %%
-favours = {
-    "arm1": "Favours peer support",
-    "neither": "No difference stated",
-    "arm2": "Favours comparator",
-}
+favours = {"arm1": "Favours peer support", "neither": "No difference stated", "arm2": "Favours comparator"}
 domain = labels("outcome_domain")
 figure = thematic.direction_plot(unpooled, direction, domain, favours)
 total = direction[["favours_arm1", "neither", "favours_arm2", "trials"]].sum()
@@ -289,21 +313,21 @@ text = (
     f"{total.neither} find no difference and {total.favours_arm2} favour the comparator"
 )
 write_figure(
-    figure, "05_effect_direction", notebook=here, title="Direction of effect where outcomes could not be pooled",
+    figure,
+    "05_effect_direction",
+    notebook=here,
+    title="Direction of effect where outcomes could not be pooled",
     alt_text=f"Effect-direction plot by outcome domain; {text}.",
-)  # fmt: skip
+)
 
 # %%
 above = direction[direction["ci_low"] > 0.5]
 signs = other_choices.query("scope == 'known_sign' and neither_counts == 'against'")
 known = signs[["favours_arm1", "trials"]].sum()
 Markdown(
-    f"By outcome domain: {text}. The exact interval of the share lies above one half in {len(above)} of {len(direction)} domains"
-    + (
-        ": " + ", ".join(domain[code].lower() for code in above["outcome_domain"])
-        if len(above)
-        else ""
-    )
+    f"By outcome domain: {text}. The exact interval of the share lies above one half in {len(above)} of "
+    f"{len(direction)} domains"
+    + (": " + ", ".join(domain[code].lower() for code in above["outcome_domain"]) if len(above) else "")
     + f". Where the sign of an effect is known, pooled or not, {known.favours_arm1} of {known.trials} trial results "
     f"({known.favours_arm1 / known.trials:.0%}) favour peer support."
 )

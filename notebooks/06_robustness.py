@@ -17,25 +17,15 @@
 # %% tags=["parameters"]
 multiverse = {
     "window": {"all years": {}, "2020 to 2025": {"year": [2020, 2021, 2022, 2023, 2024, 2025]}},
-    "designs": {
-        "all controlled": {},
-        "randomised": {"design": ["rct", "cluster_rct", "pilot_rct"]},
-    },
+    "designs": {"all controlled": {}, "randomised": {"design": ["rct", "cluster_rct", "pilot_rct"]}},
     "helpers": {"any experience": {}, "mental distress": {"helper_experience": ["distress"]}},
-    "comparator": {
-        "any": {},
-        "usual care or waiting list": {"condition_arm2": ["care_as_usual", "waitlist"]},
-    },
+    "comparator": {"any": {}, "usual care or waiting list": {"condition_arm2": ["care_as_usual", "waitlist"]}},
     "risk_of_bias": {
         "any": {},
         "not known to be high": {"risk_of_bias": ["low", "some_concerns", "no_information"]},
         "known not to be high": {"risk_of_bias": ["low", "some_concerns"]},
     },
-    "time_point": {
-        "end first": ["post", "follow_up"],
-        "end only": ["post"],
-        "follow-up first": ["follow_up", "post"],
-    },
+    "time_point": {"end first": ["post", "follow_up"], "end only": ["post"], "follow-up first": ["follow_up", "post"]},
     "figures": {
         "all": ["means", "change", "events", "printed", "p"],
         "without p": ["means", "change", "events", "printed"],
@@ -88,9 +78,7 @@ labels = models.outcome_labels(codebook.codebook()["codes"])
 
 # %%
 effects = models.with_study_facts(
-    read_table("effects.csv"),
-    read_table("studies.csv"),
-    read_table("tables/risk_of_bias.csv"),
+    read_table("effects.csv"), read_table("studies.csv"), read_table("tables/risk_of_bias.csv")
 )
 taken = choices.selections(effects, codebook.codebook()["instruments"], multiverse)
 families = choices.families(effects, multiverse_trials, list(codebook.labels("outcome_domain")))
@@ -99,9 +87,7 @@ data = {}
 for key, rows in families.items():
     own = {pair: mask[effects.index.get_indexer(rows.index)] for pair, mask in taken.items()}
     data[key] = data_sets.data_sets(rows, own, multiverse, minimum_trials)
-first = effects.index[
-    taken[next(iter(multiverse["time_point"])), next(iter(multiverse["figures"]))]
-]
+first = effects.index[taken[next(iter(multiverse["time_point"])), next(iter(multiverse["figures"]))]]
 combinations = np.prod([len(levels) for levels in multiverse.values()])
 Markdown(
     f"{len(multiverse)} choices make {combinations:,} combinations for each of the {len(data)} families of outcomes "
@@ -122,9 +108,7 @@ for key, d in data.items():
     results = evaluate.evaluate(d.y, d.v, multiverse, limits)
     tables[key] = curve.table(d, results, multiverse)
     axes[key] = {name: list(multiverse[name]) for name in evaluate.MODEL_CHOICES} | d.axes
-    grids[key] = {
-        name: evaluate.on_grid(results[name], d.place) for name in ("effect", "ci_low", "ci_high")
-    }
+    grids[key] = {name: evaluate.on_grid(results[name], d.place) for name in ("effect", "ci_low", "ci_high")}
 keyed = {key: table.assign(outcome_domain=key[0], family=key[1]) for key, table in tables.items()}
 everything = pd.concat(keyed.values(), ignore_index=True)
 everything = everything[["outcome_domain", "family", *everything.columns[:-2]]]
@@ -135,7 +119,8 @@ alone = {(d.name, d.family): models.fit_model(d, models.MAIN, settings).effect f
 apart = max(abs(grids[key]["effect"].flat[0] - alone[key]) for key in grids)
 Markdown(
     f"{everything.combinations.sum():,} of the combinations can be estimated; they give {len(everything):,} different "
-    f"results, which are in `tables/multiverse.csv`. The main analysis is one of them: fitted alone, as notebook 03 does, it "
+    "results, which are in `tables/multiverse.csv`. The main analysis is one of them: fitted alone, as notebook 03 "
+    "does, it "
     f"differs by at most {apart:.0e}."
 )
 
@@ -166,24 +151,17 @@ write_table(summary, "tables/multiverse_summary.csv")
 
 # %%
 shown = summary.assign(outcome=[names[key] for key in data]).set_index("outcome")
-columns = [
-    "trials",
-    "estimable",
-    "main_effect",
-    "median",
-    "lowest",
-    "highest",
-    "share_ci_above_0",
-    "share_ci_below_0",
-]
+columns = ["trials", "estimable", "main_effect", "median", "lowest", "highest", "share_ci_above_0", "share_ci_below_0"]
 display(readable(shown[[*columns, "p_median", "p_share"]].rename_axis("outcome").reset_index(), 3))
 strong = shown[shown.share_ci_above_0 > 0.95].index
 weak = shown[shown.share_ci_above_0 < 0.5].index
 Markdown(
-    f"More than 95% of the specifications have an interval above zero for: {', '.join(strong).lower() or 'none'}; fewer "
+    f"More than 95% of the specifications have an interval above zero for: {', '.join(strong).lower() or 'none'}; "
+    "fewer "
     f"than half for: {', '.join(weak).lower() or 'none'}. The median of the curve is positive for "
     f"{(summary['median'] > 0).sum()} of {len(summary)} families, and such a median would be rare without an effect "
-    f"(p below 0.05) for {(summary.p_median < 0.05).sum()}. With k trials there are only 2^k patterns of signs, so with "
+    f"(p below 0.05) for {(summary.p_median < 0.05).sum()}. With k trials there are only 2^k patterns of signs, so "
+    "with "
     f"{summary.trials.min()} trials no p of a median can be below {2 / 2 ** summary.trials.min():.3f}."
 )
 
@@ -197,18 +175,18 @@ Markdown(
 levels = {key: curve.levels_table(grids[key], axes[key]) for key in data}
 for key, row in zip(data, rows, strict=True):
     panel = curve.panel(grids[key]["effect"], axes[key])
-    figure = draw.specification_curve(
-        tables[key], panel, levels[key], row["main_effect"], key[1], names[key]
-    )
+    figure = draw.specification_curve(tables[key], panel, levels[key], row["main_effect"], key[1], names[key])
     write_figure(
-        figure, f"06_curve_{models.slug(*key)}", notebook=here, title=f"Specification curve: {names[key]}",
+        figure,
+        f"06_curve_{models.slug(*key)}",
+        notebook=here,
+        title=f"Specification curve: {names[key]}",
         alt_text=f"{row['estimable']:,} specifications of {names[key].lower()} ordered by effect, from "
-        f"{row['lowest']:.2f} to {row['highest']:.2f}, median {row['median']:.2f}; {row['share_ci_above_0']:.0%} of the "
+        f"{row['lowest']:.2f} to {row['highest']:.2f}, median {row['median']:.2f}; {row['share_ci_above_0']:.0%} of "
+        "the "
         f"intervals lie above 0, {row['share_ci_below_0']:.0%} below. Main analysis: {row['main_effect']:.2f}.",
-    )  # fmt: skip
-all_levels = pd.concat(
-    {key: table for key, table in levels.items()}, names=["outcome_domain", "family"]
-)
+    )
+all_levels = pd.concat({key: table for key, table in levels.items()}, names=["outcome_domain", "family"])
 write_table(all_levels.reset_index(level=[0, 1]), "tables/multiverse_levels.csv")
 widest = summary.loc[(summary.highest - summary.lowest).idxmax()]
 Markdown(
@@ -235,10 +213,13 @@ top = shares.loc[shares.groupby(["outcome_domain", "family"]).share_total.idxmax
 most, times = top.choice.mode()[0], top.choice.value_counts().max()
 figure = draw.moving_choices(keyed_shares, names)
 write_figure(
-    figure, "06_choices", notebook=here, title="Which choice moves the pooled effect most",
+    figure,
+    "06_choices",
+    notebook=here,
+    title="Which choice moves the pooled effect most",
     alt_text=f"Share of the variance of all specifications by choice and outcome. The largest share belongs to "
     f"{draw.CHOICE[most].lower()} in {times} of {len(data)} outcomes.",
-)  # fmt: skip
+)
 Markdown(
     f"{draw.CHOICE[most]} is the choice that moves the answer most in {times} of {len(data)} families. Its typical "
     f"move there is {top[top.choice.eq(most)].typical_move.median():.2f}; the estimator's, over all families, is "
@@ -273,18 +254,22 @@ for estimator, name in (("DL", "random"), ("fixed", "fixed")):
     figure = draw.subset_clouds(clouds[estimator])
     own = subsets[subsets.model.eq(estimator)]
     write_figure(
-        figure, f"06_gosh_{name}", notebook=here, title=f"All subsets of the trials, {name} effects",
+        figure,
+        f"06_gosh_{name}",
+        notebook=here,
+        title=f"All subsets of the trials, {name} effects",
         alt_text=f"Pooled effect and I² of {own.subsets.sum():,} subsets in {len(own)} outcomes. The trial that "
         f"separates the subsets most is drawn in each; the share of subsets above 0 runs from "
         f"{own.share_positive.min():.0%} to {own.share_positive.max():.0%}.",
-    )  # fmt: skip
+    )
 torn = split[split.separation > 0.5]
 steady = subsets[subsets.model.eq("DL") & subsets.share_positive.gt(0.99)]
 Markdown(
     f"{subsets.subsets.sum():,} subsets were pooled. In {len(steady)} of {len(data)} families more than 99% of them "
     f"favour peer support. One trial separates the cloud by more than half in {len(torn)}: "
-    + "; ".join(f"{labels[k[0]].lower()} ({r.trial}, shift {r['shift']:+.2f})" for k, r in torn.iterrows()) + "."
-)  # fmt: skip
+    + "; ".join(f"{labels[k[0]].lower()} ({r.trial}, shift {r['shift']:+.2f})" for k, r in torn.iterrows())
+    + "."
+)
 
 # %% [markdown]
 # ## What other reviews found
@@ -298,14 +283,19 @@ figure = draw.overview(summary, others, names)
 compared = others.merge(summary, on=["outcome_domain", "family"])
 within = compared.effect.between(compared.lowest, compared.highest)
 write_figure(
-    figure, "06_overview", notebook=here, title="The whole multiverse beside the main analysis and other reviews",
+    figure,
+    "06_overview",
+    notebook=here,
+    title="The whole multiverse beside the main analysis and other reviews",
     alt_text="; ".join(
         f"{names[key]}: {row.lowest:.2f} to {row.highest:.2f}, median {row.median:.2f}, main {row.main_effect:.2f}"
         for key, row in zip(data, summary.itertuples(), strict=True)
-    ) + f". {len(compared)} pooled effects of other reviews are marked.",
-)  # fmt: skip
+    )
+    + f". {len(compared)} pooled effects of other reviews are marked.",
+)
 Markdown(
-    f"{len(compared)} pooled effects of {compared.review.nunique()} other reviews concern these outcomes; {within.sum()} "
+    f"{len(compared)} pooled effects of {compared.review.nunique()} other reviews concern these outcomes; "
+    f"{within.sum()} "
     f"lie within the range of our curves, {(compared.effect > compared.highest).sum()} above and "
     f"{(compared.effect < compared.lowest).sum()} below."
 )

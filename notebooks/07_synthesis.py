@@ -9,10 +9,11 @@
 # %% [markdown]
 # # What the article claims, and what the data carry
 #
-# The last notebook puts each claim of the article beside the number that carries it. The claims and their rules are rows
-# of a sheet, `data/raw/claims.csv`, written before the results were seen; what a rule leaves open (such as how a study
-# that found no difference counts) was settled with results in sight. The verdicts are computed, and change when the data
-# change. Then come the certainty of each result, the review's place among others, and the text of the results.
+# The last notebook puts each claim of the article beside the number that carries it. The claims and their rules are
+# rows of a sheet, `data/raw/claims.csv`, written before the results were seen; what a rule leaves open (such as how a
+# study that found no difference counts) was settled with results in sight. The verdicts are computed, and change when
+# the data change. Then come the certainty of each result, the review's place among others, and the text of the
+# results.
 
 # %% tags=["parameters"]
 minimum_trials = 3
@@ -52,9 +53,10 @@ labels |= OUTCOMES | codebook.labels("barrier")
 # %% [markdown]
 # ## The evidence that the rules read
 #
-# Pooled effects come from notebook 03, subgroups and regressions from 04, directions and ranks of barriers from 05. Trials
-# whose figures cannot be pooled still tell a direction: one vote per randomised trial and outcome. Of some the source says
-# only that the arms did not differ; they stay in the shares, and the verdict without them is shown beside.
+# Pooled effects come from notebook 03, subgroups and regressions from 04, directions and ranks of barriers from 05.
+# Trials whose figures cannot be pooled still tell a direction: one vote per randomised trial and outcome. Of some the
+# source says only that the arms did not differ; they stay in the shares, and the verdict without them is shown
+# beside.
 
 # %%
 domains = models.domains(effects, minimum_trials, list(codebook.labels("outcome_domain")))
@@ -106,9 +108,14 @@ words = manuscript.VERDICT_WORDS
 counted = ledger["verdict"].map(words).value_counts()
 figure = synthesis.claims_page(ledger)
 write_figure(
-    figure, "07_claims", notebook=here, title="What the article claims, and what the data carry",
-    alt_text=f"Table of {len(ledger)} claims: " + "; ".join(f"{r.claim_id} {words[r.verdict]}" for r in ledger.itertuples()) + ".",
-)  # fmt: skip
+    figure,
+    "07_claims",
+    notebook=here,
+    title="What the article claims, and what the data carry",
+    alt_text=f"Table of {len(ledger)} claims: "
+    + "; ".join(f"{r.claim_id} {words[r.verdict]}" for r in ledger.itertuples())
+    + ".",
+)
 
 # %%
 listed = {
@@ -118,10 +125,12 @@ listed = {
 moved = ledger[ledger["verdict"].ne(ledger["verdict_left_out"])]
 turned = "; ".join(f"{r.claim_id} would be {words[r.verdict_left_out]}" for r in moved.itertuples())
 Markdown(
-    f"Of {len(ledger)} claims {', '.join(f'{n} are {name}' for name, n in counted.items())}. The article claims more than "
+    f"Of {len(ledger)} claims {', '.join(f'{n} are {name}' for name, n in counted.items())}. The article claims more "
+    "than "
     f"these data carry where the verdict is not supported: {listed.get('not_supported', 'none')}; or not testable: "
     f"{listed.get('not_testable', 'none')}; and in part where it is partly supported: "
-    f"{listed.get('partly_supported', 'none')}. {len(moved)} verdicts depend on how trials that found no difference are "
+    f"{listed.get('partly_supported', 'none')}. {len(moved)} verdicts depend on how trials that found no difference "
+    "are "
     f"counted: {turned or 'none'}."
 )
 
@@ -157,18 +166,7 @@ shown = findings.assign(
     certainty=findings["certainty"].map(grade.LEVEL_LABELS),
     suggested=findings["certainty_suggested"].map(grade.LEVEL_LABELS),
 )
-columns = [
-    "outcome",
-    "family",
-    "k",
-    "n",
-    "effect",
-    "ci_low",
-    "ci_high",
-    "more_per_1000",
-    "suggested",
-    "certainty",
-]
+columns = ["outcome", "family", "k", "n", "effect", "ci_low", "ci_high", "more_per_1000", "suggested", "certainty"]
 readable(shown[columns])
 
 # %%
@@ -177,9 +175,7 @@ parts = {"reason": "_reason", "authors": "_authors", "authors' reason": "_author
 for name, ending in parts.items():
     cells = shown.melt(["outcome", "family"], [f"{d}{ending}" for d in grade.DOMAINS])
     steps[name] = cells["value"]
-steps = steps.sort_values(["outcome", "family"], kind="stable").assign(
-    domain=lambda t: t["domain"].map(grade.DOMAINS)
-)
+steps = steps.sort_values(["outcome", "family"], kind="stable").assign(domain=lambda t: t["domain"].map(grade.DOMAINS))
 readable(steps, 0)
 
 # %%
@@ -187,7 +183,8 @@ levels = findings["certainty"].map(grade.LEVEL_LABELS).value_counts()
 most = steps[steps["downgrade"] < 0]["domain"].value_counts()
 Markdown(
     f"Certainty by outcome: {', '.join(f'{name.lower()} {n}' for name, n in levels.items())} of {len(findings)}. The "
-    f"commonest reason for a downgrade is {most.index[0].lower()} ({most.iloc[0]} outcomes). Where the source seen was an "
+    f"commonest reason for a downgrade is {most.index[0].lower()} ({most.iloc[0]} outcomes). Where the source seen was "
+    "an "
     "abstract, much of the risk of bias could not be judged, and what cannot be judged is not taken for low. "
     f"{len(overrides)} judgements of the authors overrule a suggestion. People per 1000 assume that "
     f"{1000 * baseline_risk:.0f} of 1000 do well, or have the event, without peer support."
@@ -211,17 +208,22 @@ ours = comparable[comparable["source"].eq("ours")].set_index("outcome_domain")
 inside = [r.ci_low <= ours.effect[r.outcome_domain] <= r.ci_high for r in theirs.itertuples()]
 text = f"{sum(inside)} of {len(theirs)} published intervals contain this review's estimate"
 write_figure(
-    figure, "07_published_reviews", notebook=here, title="This review among published ones",
-    alt_text=f"Forest plot of {len(theirs)} published standardised results beside ours in {theirs['outcome_domain'].nunique()} "
+    figure,
+    "07_published_reviews",
+    notebook=here,
+    title="This review among published ones",
+    alt_text=f"Forest plot of {len(theirs)} published standardised results beside ours in "
+    f"{theirs['outcome_domain'].nunique()} "
     f"outcomes; {text}.",
-)  # fmt: skip
+)
 
 # %%
 whole = theirs[theirs["marks"].eq("")]
 left_out = among[among["source"].eq("published") & ~among["comparable"]]
 reasons = left_out["marks"].str.split(";").explode().value_counts()
 Markdown(
-    f"{text}; {(whole['effect'] > 0).sum()} of the {len(whole)} results that are neither subgroups nor single trials favour "
+    f"{text}; {(whole['effect'] > 0).sum()} of the {len(whole)} results that are neither subgroups nor single trials "
+    "favour "
     f"peer support. {len(left_out)} results are in the table only: "
     + ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in reasons.items())
     + "."

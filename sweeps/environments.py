@@ -21,26 +21,28 @@ from peersupport.chain import comparison, verify  # noqa: E402
 from peersupport.chain.outputs import MANIFEST  # noqa: E402
 
 REPORT = ROOT / "docs/sweeps/environments.md"
-INPUTS = (
-    "data",
-    "notebooks",
-    "src",
-    "figures",
-    "parameters.yml",
-    "pyproject.toml",
-    "requirements.lock",
-)
+INPUTS = ("data", "notebooks", "src", "figures", "parameters.yml", "pyproject.toml", "requirements.lock")
 TURKISH = dict(
-    PYTHONHASHSEED="4711", TZ="Asia/Kathmandu", LANG="tr_TR.UTF-8", LC_ALL="tr_TR.UTF-8", USER="ayşe", LOGNAME="ayşe",
-    OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2", COLUMNS="200", HOSTNAME="elsewhere",
-)  # fmt: skip
-BARE = dict(PYTHONHASHSEED="0", TZ="UTC", LC_ALL="C", LANG="C", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", TERM="dumb")  # fmt: skip
+    PYTHONHASHSEED="4711",
+    TZ="Asia/Kathmandu",
+    LANG="tr_TR.UTF-8",
+    LC_ALL="tr_TR.UTF-8",
+    USER="ayşe",
+    LOGNAME="ayşe",
+    OMP_NUM_THREADS="2",
+    OPENBLAS_NUM_THREADS="2",
+    COLUMNS="200",
+    HOSTNAME="elsewhere",
+)
+BARE = dict(
+    PYTHONHASHSEED="0", TZ="UTC", LC_ALL="C", LANG="C", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", TERM="dumb"
+)
 ENVIRONMENTS = {"a b/ğ": TURKISH, "c": BARE}
 TOLERANCE = 1e-9
 
 
 def run(folder, environment, python=sys.executable):
-    """The chain in a copy of the project; only what is named here is set, beside the path and what fixes the processor."""
+    """The chain in a copy of the project; only what is named here is set, with the path and the processor."""
     for name in INPUTS:
         source = ROOT / name
         skip = shutil.ignore_patterns(".*", "__pycache__")
@@ -52,15 +54,9 @@ def run(folder, environment, python=sys.executable):
     kept = {name: os.environ[name] for name in ("PATH", *processor) if name in os.environ}
     home = folder / ".chain/home"
     home.mkdir(parents=True)
-    own = {
-        "HOME": str(home),
-        "PYTHONPATH": str(folder / "src"),
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    }
+    own = {"HOME": str(home), "PYTHONPATH": str(folder / "src"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     command = [python, "-m", "peersupport.chain", "run"]
-    subprocess.run(
-        command, cwd=folder, env=kept | own | environment, check=True, stdout=subprocess.DEVNULL
-    )
+    subprocess.run(command, cwd=folder, env=kept | own | environment, check=True, stdout=subprocess.DEVNULL)
 
 
 def differences(folder, first):
@@ -80,15 +76,9 @@ def numbers_apart(folder, first):
 def alike(one, other):
     if not other.is_file():
         return False
-    rows, others = (
-        list(csv.reader(path.open(encoding="utf-8", newline=""))) for path in (one, other)
-    )
+    rows, others = (list(csv.reader(path.open(encoding="utf-8", newline=""))) for path in (one, other))
     same_shape = [len(row) for row in rows] == [len(row) for row in others]
-    pairs = (
-        (a, b)
-        for row, second in zip(rows, others, strict=False)
-        for a, b in zip(row, second, strict=False)
-    )
+    pairs = ((a, b) for row, second in zip(rows, others, strict=False) for a, b in zip(row, second, strict=False))
     return same_shape and all(a == b or close(a, b) for a, b in pairs)
 
 
@@ -107,15 +97,9 @@ def main():
             folder.mkdir(parents=True)
             run(folder, environment)
         said, apart = differences(folders[1], folders[0])
-        lines += [
-            f"- two runs in different environments: {said}",
-            *(f"  - {p}: {d}" for _, p, d in apart),
-        ]
+        lines += [f"- two runs in different environments: {said}", *(f"  - {p}: {d}" for _, p, d in apart)]
         said, apart_stored = differences(folders[1], ROOT)
-        lines += [
-            f"- these against the stored outputs: {said}",
-            *(f"  - {p}: {d}" for _, p, d in apart_stored),
-        ]
+        lines += [f"- these against the stored outputs: {said}", *(f"  - {p}: {d}" for _, p, d in apart_stored)]
         good = not apart and not apart_stored
         if python := os.environ.get("PEERSUPPORT_OTHER_PYTHON"):
             other = Path(temporary) / "other"
@@ -130,9 +114,7 @@ def main():
             ]
             good = good and not far
         else:
-            lines += [
-                "- another minor version of Python: not tried (PEERSUPPORT_OTHER_PYTHON is not set)"
-            ]
+            lines += ["- another minor version of Python: not tried (PEERSUPPORT_OTHER_PYTHON is not set)"]
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(TEXT + "\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
@@ -141,9 +123,10 @@ def main():
 
 TEXT = """# The same chain in other environments
 
-`python sweeps/environments.py` (in `./run_all.sh --check-all`) runs every notebook in two copies of the project that differ in
-hash seed, time zone, language, user name, home, folder (blanks and other letters in its name) and number of threads. Where
-PEERSUPPORT_OTHER_PYTHON names another minor version of Python with the libraries of the lock, a third copy runs there; it is
+`python sweeps/environments.py` (in `./run_all.sh --check-all`) runs every notebook in two copies of the project that
+differ in hash seed, time zone, language, user name, home, folder (blanks and other letters in its name) and number of
+threads. Where PEERSUPPORT_OTHER_PYTHON names another minor version of Python with the libraries of the lock, a third
+copy runs there; it is
 asked for the same numbers to 1e-9, not for the same bytes.
 
 """

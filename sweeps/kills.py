@@ -1,6 +1,6 @@
 """Kills, fills and forbids runs of a small project: python sweeps/kills.py [number of kills].
 
-After each, every output must be the old one or the new one, and where not all are new, the check of the manifest must say so.
+After each, every output must be the old or the new one; where not all are new, the check of the manifest must say so.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ class Mixture(AssertionError):
 
 
 class Small:
-    """A small project with its outputs before and after a change of parameters.yml, and copies of the first to spoil."""
+    """A small project with its outputs before and after a change of parameters.yml; copies of the first to spoil."""
 
     def __init__(self, folder):
         self.before = write_project(folder / "before")
@@ -85,20 +85,13 @@ def change(root):
 def start(root, **options):
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
     home = {"PYTHONPATH": str(ROOT / "src"), "IPYTHONDIR": str(root / ".chain/ipython")}
-    return subprocess.Popen(
-        RUN, cwd=root, env=os.environ | home, start_new_session=True, **quiet | options
-    )
+    return subprocess.Popen(RUN, cwd=root, env=os.environ | home, start_new_session=True, **quiet | options)
 
 
 def contents(root):
     """Every file a run publishes, a forgotten half of one among them."""
     folders = ("data/processed", "figures", "notebooks")
-    files = [
-        p
-        for folder in folders
-        for p in (root / folder).rglob("*")
-        if p.is_file() and p.suffix != ".py"
-    ]
+    files = [p for folder in folders for p in (root / folder).rglob("*") if p.is_file() and p.suffix != ".py"]
     return {p.relative_to(root).as_posix(): p.read_bytes() for p in files}
 
 
@@ -210,15 +203,16 @@ def main(kills=KILLS):
         root = copy(small.after, folder / "killed")
         states = kill_at_random(small, root, kills)
         runs_again(small, root)
-        lines = [f"- {sum(states.values())} runs killed with SIGKILL at random moments: " +
-                 ", ".join(f"{n} left {state}" for state, n in sorted(states.items())) + "; the next run ended well"]  # fmt: skip
+        lines = [
+            f"- {sum(states.values())} runs killed with SIGKILL at random moments: "
+            + ", ".join(f"{n} left {state}" for state, n in sorted(states.items()))
+            + "; the next run ended well"
+        ]
         lines += [f"- a second run at the same time: “{refused(root)}”"]
         for spare in (0, 8, 40, 120, 400, 1500):
             found = on_a_full_disk(small, folder / "disk", spare)
             lines += [f"- a disk with {spare} kB left: {told(found)}"]
-        lines += [
-            f"- a disk that cannot be written to: {told(on_a_read_only_disk(small, folder / 'disk'))}"
-        ]
+        lines += [f"- a disk that cannot be written to: {told(on_a_read_only_disk(small, folder / 'disk'))}"]
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(TEXT + "\n".join(lines).replace(str(folder), "…") + "\n", encoding="utf-8")
     print("\n".join(lines))
@@ -234,8 +228,9 @@ def told(found):
 
 TEXT = """# Runs that were killed, and disks that were full
 
-`python sweeps/kills.py` (in `./run_all.sh --check-all`) runs a project of two small notebooks whose outputs are known before
-and after a change. After every fault each output file was the old one or the new one, byte for byte, and wherever not all
+`python sweeps/kills.py` (in `./run_all.sh --check-all`) runs a project of two small notebooks whose outputs are known
+before and after a change. After every fault each output file was the old one or the new one, byte for byte, and
+wherever not all
 were new the check of the manifest said so; otherwise this page would not have been written.
 
 """

@@ -1,4 +1,6 @@
-"""Spoils copies of the real sheets, one slip each, and sorts what happens: python sweeps/mutations.py [copies of each kind].
+"""Spoils copies of the real sheets, one slip each, and sorts what happens.
+
+Run: python sweeps/mutations.py [copies of each kind].
 
 Nothing is drawn at random twice: the seed is fixed, so the table in docs/sweeps/mutations.md can be made again.
 """
@@ -64,9 +66,7 @@ class Chain:
         found, _ = routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05)
         chosen = select.select(found, self.book["instruments"])
         chosen = chosen.merge(tables["studies"][["study", "year"]], on="study", how="left")
-        flags = {
-            (row.row_id, flag) for row in chosen.itertuples() for flag in row.flags.split("; ")
-        }
+        flags = {(row.row_id, flag) for row in chosen.itertuples() for flag in row.flags.split("; ")}
         return {"pooled": pooled(chosen), "votes": counted_votes(tables["outcomes"], chosen)}, flags
 
     def unchanged(self, tables, raw):
@@ -77,9 +77,7 @@ class Chain:
         """(what happens, the rules that said so) to a copy with these sheets in place of the real ones."""
         raw, odd = dict(self.raw), list(self.odd)
         for name, content in spoiled.items():
-            raw[name], found = sheets.parse(
-                name, content if isinstance(content, bytes) else as_csv(content)
-            )
+            raw[name], found = sheets.parse(name, content if isinstance(content, bytes) else as_csv(content))
             odd = [problem for problem in odd if problem["sheet"] != name] + found
         try:
             problems = validation.validate(raw, odd, self.book)
@@ -165,18 +163,13 @@ def same_content(given):
 
 def said(problems):
     """How often each problem is named; without row numbers, which move when a row is lost."""
-    return Counter(
-        problems[["sheet", "column", "value", "remedy", "rule"]].itertuples(index=False, name=None)
-    )
+    return Counter(problems[["sheet", "column", "value", "remedy", "rule"]].itertuples(index=False, name=None))
 
 
 def pooled(chosen):
     """The main model of every pooled domain."""
     order = list(labels("outcome_domain"))
-    fits = [
-        models.fit_model(d, models.MAIN, models.Settings())
-        for d in models.domains(chosen, 3, order)
-    ]
+    fits = [models.fit_model(d, models.MAIN, models.Settings()) for d in models.domains(chosen, 3, order)]
     return models.pooled_table(fits).drop(columns=["note"])
 
 
@@ -205,7 +198,8 @@ def as_csv(table):
 
 
 # ---------------------------------------------------------------- slips
-# Each takes the random generator and the sheets, and gives the spoiled sheets, or None where its draw has nothing to spoil.
+# Each takes the random generator and the sheets, and gives the spoiled sheets, or None where its draw has nothing to
+# spoil.
 
 
 def pick(rng, options):
@@ -253,9 +247,7 @@ def by_ten(rng, text):
 
 def transposed(rng, text):
     """Two neighbouring digits that differ change places."""
-    pairs = [
-        i for i in range(len(text) - 1) if text[i : i + 2].isdigit() and text[i] != text[i + 1]
-    ]
+    pairs = [i for i in range(len(text) - 1) if text[i : i + 2].isdigit() and text[i] != text[i + 1]]
     i = pick(rng, pairs)
     return None if i is None else text[:i] + text[i + 1] + text[i] + text[i + 2 :]
 
@@ -270,9 +262,7 @@ def lost_minus(rng, raw):
     """One minus sign of a row, or all of them."""
     name = pick(rng, OUTCOMES)
     table = raw[name]
-    cell = pick(
-        rng, [(row, c) for c in FIGURES for row in table.index[table[c].str.startswith("-")]]
-    )
+    cell = pick(rng, [(row, c) for c in FIGURES for row in table.index[table[c].str.startswith("-")]])
     columns = pick(rng, ([cell[1]], FIGURES))
     cells = {(cell[0], c): table.at[cell[0], c].removeprefix("-") for c in columns}
     return {name: with_cells(table, cells)}
@@ -288,10 +278,7 @@ def arms_exchanged(rng, raw):
     cells = {}
     for row in rows:
         for arm in arms:
-            cells |= {
-                (row, arm + "1"): table.at[row, arm + "2"],
-                (row, arm + "2"): table.at[row, arm + "1"],
-            }
+            cells |= {(row, arm + "1"): table.at[row, arm + "2"], (row, arm + "2"): table.at[row, arm + "1"]}
     return {name: with_cells(table, cells)}
 
 
@@ -300,8 +287,22 @@ def swapped_columns(rng, raw):
     name = pick(rng, SHEETS)
     table = raw[name]
     kind = pick(rng, ("numbers", "codes"))
-    codes = ["higher_is_better", "positive_favours", "favours", "is_primary", "modality", "structure", "setting",
-             "peer_training", "supervision", "manualised", "fidelity_assessed", "coproduced", "population", "age_group"]  # fmt: skip
+    codes = [
+        "higher_is_better",
+        "positive_favours",
+        "favours",
+        "is_primary",
+        "modality",
+        "structure",
+        "setting",
+        "peer_training",
+        "supervision",
+        "manualised",
+        "fidelity_assessed",
+        "coproduced",
+        "population",
+        "age_group",
+    ]
     columns = [c for c in (reconcile.FIGURES if kind == "numbers" else codes) if c in table]
     columns = [c for c in columns if table[c].ne("").any()]
     if len(columns) < 2:
@@ -333,8 +334,11 @@ def duplicated_study(rng, raw):
     rows = raw["coder_a/outcomes" if coders else "database/outcomes"]
     study = pick(rng, sorted(set(rows.study[rows.outcome_type.ne("direction_only")])))
     disguise = pick(rng, ("none", "doi left out", "doi and title changed"))
-    names = [f"coder_{c}/{s}" for c in "ab" for s in ("studies", "outcomes", "appraisal")] if coders else [
-        f"database/{s}" for s in ("studies", "outcomes", "appraisal")]  # fmt: skip
+    names = (
+        [f"coder_{c}/{s}" for c in "ab" for s in ("studies", "outcomes", "appraisal")]
+        if coders
+        else [f"database/{s}" for s in ("studies", "outcomes", "appraisal")]
+    )
     spoiled = {name: with_second(raw[name], study, disguise) for name in names}
     if coders:
         spoiled["consensus"] = with_rulings(raw["consensus"], study, raw)
@@ -364,13 +368,10 @@ def second_row_id(key):
 def with_rulings(rulings, study, raw):
     ids = set(raw["coder_a/outcomes"].query("study == @study").row_id)
     more = rulings[
-        rulings.key.str.split("|").str[0].eq(study) & rulings.sheet.ne("themes")
-        | rulings.key.isin(ids)
+        rulings.key.str.split("|").str[0].eq(study) & rulings.sheet.ne("themes") | rulings.key.isin(ids)
     ].copy()
-    more["key"] = [
-        second_row_id(k) if k in ids else k.replace(study, second_key(study), 1) for k in more.key
-    ]
-    return pd.concat([rulings, more], ignore_index=True)  # fmt: skip
+    more["key"] = [second_row_id(k) if k in ids else k.replace(study, second_key(study), 1) for k in more.key]
+    return pd.concat([rulings, more], ignore_index=True)
 
 
 def other_encoding(rng, raw):
@@ -406,17 +407,9 @@ def other_unit(rng, raw):
     name = pick(rng, OUTCOMES)
     table = raw[name]
     row = pick(rng, table.index[table.outcome_type.ne("direction_only")])
-    old = {
-        c: float(table.at[row, c])
-        for c in (*FIGURES, "time_weeks")
-        if c in table and is_number(table.at[row, c])
-    }
+    old = {c: float(table.at[row, c]) for c in (*FIGURES, "time_weeks") if c in table and is_number(table.at[row, c])}
     changes = pick(rng, [new for new in in_other_units(old, table.at[row, "measure"]) if new])
-    return (
-        {name: with_cells(table, {(row, c): f"{x:.6g}" for c, x in changes.items()})}
-        if changes
-        else None
-    )
+    return {name: with_cells(table, {(row, c): f"{x:.6g}" for c, x in changes.items()})} if changes else None
 
 
 def in_other_units(old, measure):
@@ -425,12 +418,8 @@ def in_other_units(old, measure):
     events = [a for a in "12" if {f"event_arm{a}", f"totaln_arm{a}"} <= old.keys()]
     ratio = ("effect", "ci_low", "ci_high") if measure in routes.RATIOS else ()
     scores = [f"{kind}_arm{a}" for kind in ("mean", "sd") for a in arms]
-    yield {
-        f"sd_arm{a}": old[f"sd_arm{a}"] / old[f"n_arm{a}"] ** 0.5 for a in arms
-    }  # standard errors
-    yield {
-        f"event_arm{a}": round(100 * old[f"event_arm{a}"] / old[f"totaln_arm{a}"]) for a in events
-    }  # percent
+    yield {f"sd_arm{a}": old[f"sd_arm{a}"] / old[f"n_arm{a}"] ** 0.5 for a in arms}  # standard errors
+    yield {f"event_arm{a}": round(100 * old[f"event_arm{a}"] / old[f"totaln_arm{a}"]) for a in events}  # percent
     yield {c: old[c] * 12 for c in ("se",) if c in old}  # an SD
     yield {c: old[c] / 4.345 for c in ("time_weeks",) if c in old}  # months
     yield {c: old[c] * 100 for c in ("p_value",) if c in old}  # percent
@@ -461,7 +450,11 @@ def other_code(rng, raw):
     table = raw[name]
     column = pick(rng, columns)
     row = pick(rng, table.index[table[column].ne("")])
-    return {name: with_cells(table, {(row, column): pick(rng, sorted(set(table[column]) - {"", table.at[row, column]}))})} if table[column].nunique() > 2 else None  # fmt: skip
+    return (
+        {name: with_cells(table, {(row, column): pick(rng, sorted(set(table[column]) - {"", table.at[row, column]}))})}
+        if table[column].nunique() > 2
+        else None
+    )
 
 
 def cell_of_the_row_above(rng, raw):
@@ -470,11 +463,7 @@ def cell_of_the_row_above(rng, raw):
     column = "value" if name == "consensus" else pick(rng, [c for c in FIGURES if c in table])
     row = pick(rng, table.index[1:][table[column].ne("").to_numpy()[1:]])
     above = table.index[table.index.get_loc(row) - 1] if row is not None else None
-    return (
-        {name: with_cells(table, {(row, column): table.at[above, column]})}
-        if row is not None
-        else None
-    )
+    return {name: with_cells(table, {(row, column): table.at[above, column]})} if row is not None else None
 
 
 def cell_lost(rng, raw):
@@ -538,8 +527,11 @@ def spoiled_copies(raw, kind, copies):
 
 def digest(raw, spoiled):
     """What a copy changes, to tell copies apart; empty where it changes nothing."""
-    changes = [x if isinstance(x, bytes) else as_csv(x) for name, x in spoiled.items()
-               if isinstance(x, bytes) or not x.equals(raw[name])]  # fmt: skip
+    changes = [
+        x if isinstance(x, bytes) else as_csv(x)
+        for name, x in spoiled.items()
+        if isinstance(x, bytes) or not x.equals(raw[name])
+    ]
     return hashlib.sha256(b"|".join(changes)).hexdigest() if changes else ""
 
 
@@ -564,30 +556,29 @@ def noticed(counts):
 def report(found):
     counts = {kind: Counter(happened for k, happened, _ in found if k == kind) for kind in KINDS}
     total = sum(counts.values(), Counter())
-    rows = [[kind, sum(c.values()), *(c[x] for x in OUTCOMES_OF_A_COPY), f"{noticed(c):.0%}"]
-            for kind, c in [*counts.items(), ("**all**", total)]]  # fmt: skip
+    rows = [
+        [kind, sum(c.values()), *(c[x] for x in OUTCOMES_OF_A_COPY), f"{noticed(c):.0%}"]
+        for kind, c in [*counts.items(), ("**all**", total)]
+    ]
     head = ["slip", "copies", *OUTCOMES_OF_A_COPY, "noticed"]
     lines = ["| " + " | ".join(map(str, row)) + " |" for row in [head, ["---"] * len(head), *rows]]
-    rules = Counter(
-        rule for _, happened, rules in found if happened in (CAUGHT, FLAGGED) for rule in rules
-    )
+    rules = Counter(rule for _, happened, rules in found if happened in (CAUGHT, FLAGGED) for rule in rules)
     named = ", ".join(f"{rule} {n}" for rule, n in rules.most_common(20))
-    return TEXT.format(
-        seed=SEED, total=sum(total.values()), table="\n".join(lines), rules=named
-    ), total
+    return TEXT.format(seed=SEED, total=sum(total.values()), table="\n".join(lines), rules=named), total
 
 
 TEXT = """# What happens to spoiled sheets
 
 {total} copies of the sheets in `data/raw/`, each with one slip (seed {seed}), went through the chain: read, validated,
-reconciled, turned into effects, selected and pooled, and the directions counted. The rules were written against copies of
-other seeds. `python sweeps/mutations.py` makes this table again; `./run_all.sh --check-all` does so too.
+reconciled, turned into effects, selected and pooled, and the directions counted. The rules were written against copies
+of other seeds. `python sweeps/mutations.py` makes this table again; `./run_all.sh --check-all` does so too.
 
 - **caught**: an error stops the chain and names the sheet, the row and the column
 - **flagged**: a result changes, and a warning or a flag says so that the clean sheets do not have (or have less often)
 - **harmless**: every pooled result and every count of directions is the same as with the clean sheets
 - **silent**: a result changes and nothing says so
-- **noticed**: caught and flagged, of all that are not harmless (what is caught is not tried further, so some of it would have changed nothing)
+- **noticed**: caught and flagged, of all that are not harmless (what is caught is not tried further, so
+  some of it would have changed nothing)
 
 {table}
 
@@ -607,9 +598,7 @@ def main(copies=COPIES, workers=2):
     text, total = report(found)
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(text, encoding="utf-8")
-    print(
-        f"{noticed(total):.1%} of {sum(total.values()) - total[HARMLESS]} slips that matter were noticed"
-    )
+    print(f"{noticed(total):.1%} of {sum(total.values()) - total[HARMLESS]} slips that matter were noticed")
     return noticed(total) >= TARGET and not total[CRASHED]
 
 

@@ -18,14 +18,10 @@ def reference(name: str = "univariate") -> dict:
 
 def as_effects(y, v, trial=None) -> pd.DataFrame:
     trial = np.arange(len(y)) if trial is None else trial
-    return pd.DataFrame(
-        {"trial": trial, "study": trial, "effect": y, "variance": v, "n_arm1": 50, "n_arm2": 50}
-    )
+    return pd.DataFrame({"trial": trial, "study": trial, "effect": y, "variance": v, "n_arm1": 50, "n_arm2": 50})
 
 
 def agree(ours, theirs, tolerance=1e-6):
     """Equal to R within the tolerance, relative where the numbers are above 1; both may be missing."""
     theirs = np.array(theirs, dtype=float)
-    np.testing.assert_allclose(
-        np.asarray(ours, dtype=float), theirs, rtol=tolerance, atol=tolerance, equal_nan=True
-    )
+    np.testing.assert_allclose(np.asarray(ours, dtype=float), theirs, rtol=tolerance, atol=tolerance, equal_nan=True)

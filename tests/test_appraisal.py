@@ -79,12 +79,7 @@ def test_a_missing_domain_is_an_error(appraisal):
 
 def test_shares_by_studies_and_by_weight():
     table = pd.DataFrame(
-        {
-            "study": ["A", "B", "C"],
-            "domain": "overall",
-            "judgement": [LOW, HIGH, HIGH],
-            "people": [300, 100, None],
-        }
+        {"study": ["A", "B", "C"], "domain": "overall", "judgement": [LOW, HIGH, HIGH], "people": [300, 100, None]}
     )
     plain = apr.judgement_shares(table).set_index("judgement")
     assert plain["studies"].to_dict() == {LOW: 1, SOME: 0, HIGH: 2, UNKNOWN: 0}

@@ -64,9 +64,7 @@ def test_an_outside_request_is_refused_and_told_once(visit, page):
 
 def test_an_outside_socket_is_told(visit, page):
     seen = visit(page())
-    seen.page.evaluate(
-        "new Promise(r => new WebSocket('wss://example.org/s').onerror = () => r(1))"
-    )
+    seen.page.evaluate("new Promise(r => new WebSocket('wss://example.org/s').onerror = () => r(1))")
     assert "outside request: wss://example.org/s" in seen.problems
 
 

@@ -21,10 +21,7 @@ def first_notebook(root):
 
 
 def test_notebooks_run_in_order_and_leave_no_scratch(project):
-    assert stored(project) == {
-        "data/processed/numbers.csv": b"0,1,2",
-        "figures/drawing.svg": b"<svg>0,1,2</svg>",
-    }
+    assert stored(project) == {"data/processed/numbers.csv": b"0,1,2", "figures/drawing.svg": b"<svg>0,1,2</svg>"}
     assert not list((project / ".chain").glob("run*"))
 
 

@@ -30,9 +30,17 @@ def verdict(claim_id: str, **tables) -> str:
 
 def pool(outcome, family="smd", **changes):
     row = dict(
-        outcome_domain=outcome, family=family, k=8, n=900, effect=0.3, ci_low=0.1, ci_high=0.5,
-        pi_low=0.05, pi_high=0.55, i2=10.0,
-    )  # fmt: skip
+        outcome_domain=outcome,
+        family=family,
+        k=8,
+        n=900,
+        effect=0.3,
+        ci_low=0.1,
+        ci_high=0.5,
+        pi_low=0.05,
+        pi_high=0.55,
+        i2=10.0,
+    )
     return pd.DataFrame([row | changes])
 
 
@@ -230,23 +238,14 @@ def test_expansion(early, during, late, expected):
 
 
 def test_studies_that_do_not_report_their_delivery_or_lie_outside_do_not_count():
-    more = pd.DataFrame(
-        {"year": [2018] * 90 + [2026] * 90, "modality": [None] * 90 + ["in_person"] * 90}
-    )
+    more = pd.DataFrame({"year": [2018] * 90 + [2026] * 90, "modality": [None] * 90 + ["in_person"] * 90})
     studies = pd.concat([dated((10, 50), (25, 50), (12, 50)), more])
     assert verdict("C08", studies=studies) == "supported"
 
 
 # ---- C09 and C11 to C14 ---------------------------------------------------------------------------
 def group(outcome, moderator, level, k, low, high):
-    row = {
-        "outcome": outcome,
-        "moderator": moderator,
-        "level": level,
-        "k": k,
-        "n": 100,
-        "tau2_model": "separate",
-    }
+    row = {"outcome": outcome, "moderator": moderator, "level": level, "k": k, "n": 100, "tau2_model": "separate"}
     return row | {"effect": (low + high) / 2, "ci_low": low, "ci_high": high}
 
 
@@ -266,7 +265,7 @@ def distance(**kinds):
         ({"clinical": (4, -0.1, 0.3), "all_recovery": (4, -0.1, 0.3)}, {"arm1": 2, "arm2": 2}, "not_testable"),
         ({}, {"arm1": 3}, "not_testable"),
     ],
-)  # fmt: skip
+)
 def test_delivery_works(kinds, votes, expected):
     directions = votes_of("all_recovery", **votes, modality="telephone")
     assert verdict("C09", subgroups=distance(**kinds), votes=directions) == expected
@@ -295,9 +294,17 @@ def test_promise(span, votes, expected):
 @pytest.mark.parametrize(
     ("k", "low", "expected"),
     [(0, NAN, "supported"), (2, 0.1, "supported"), (3, -0.1, "partly_supported"), (3, 0.1, "not_supported")],
-)  # fmt: skip
+)
 def test_long_term_unknown(k, low, expected):
-    row = {"split": "follow-up", "level": "long", "k": k, "n": 90, "effect": low + 0.2, "ci_low": low, "ci_high": low + 0.4}  # fmt: skip
+    row = {
+        "split": "follow-up",
+        "level": "long",
+        "k": k,
+        "n": 90,
+        "effect": low + 0.2,
+        "ci_low": low,
+        "ci_high": low + 0.4,
+    }
     assert verdict("C10", over_time=pd.DataFrame([row])) == expected
 
 
@@ -335,15 +342,8 @@ def test_primary_challenges(table, expected):
 )
 def test_cost_evidence_lacking(with_cost, expected):
     trials = [f"T{i}" for i in range(100)]
-    studies = pd.DataFrame(
-        {"study": trials, "trial": trials, "design": "rct", "condition_arm2": None}
-    )
-    extra = {
-        "study": "T0-cost",
-        "trial": "T0",
-        "design": "economic_evaluation",
-        "condition_arm2": "waitlist",
-    }
+    studies = pd.DataFrame({"study": trials, "trial": trials, "design": "rct", "condition_arm2": None})
+    extra = {"study": "T0-cost", "trial": "T0", "design": "economic_evaluation", "condition_arm2": "waitlist"}
     single = {"study": "S", "trial": "S", "design": "pre_post", "condition_arm2": "none"}
     outcomes = pd.DataFrame({"trial": [*trials[:with_cost], "S"], "outcome_domain": "cost"})
     tables = {"studies": pd.concat([studies, pd.DataFrame([extra, single])]), "outcomes": outcomes}
@@ -352,20 +352,18 @@ def test_cost_evidence_lacking(with_cost, expected):
 
 @pytest.mark.parametrize(("poorer", "expected"), [(24, "supported"), (25, "not_supported")])
 def test_more_settings_needed(poorer, expected):
-    counts = {
-        "high": 95 - poorer,
-        "upper_middle": 0,
-        "lower_middle": poorer,
-        "low": 0,
-        "several": 5,
-        "not_stated": 40,
-    }
+    counts = {"high": 95 - poorer, "upper_middle": 0, "lower_middle": poorer, "low": 0, "several": 5, "not_stated": 40}
     income = pd.DataFrame({"income_group": list(counts), "trials": list(counts.values())})
     assert verdict("C17", income=income) == expected
 
 
 def test_no_trial_with_a_country_is_not_testable():
-    income = pd.DataFrame({"income_group": ["high", "upper_middle", "lower_middle", "low", "several", "not_stated"], "trials": [0, 0, 0, 0, 0, 3]})  # fmt: skip
+    income = pd.DataFrame(
+        {
+            "income_group": ["high", "upper_middle", "lower_middle", "low", "several", "not_stated"],
+            "trials": [0, 0, 0, 0, 0, 3],
+        }
+    )
     assert verdict("C17", income=income) == "not_testable"
 
 
@@ -383,13 +381,9 @@ def ledger_and_paragraph(raw):
     clusters = clean.as_numbers(raw["clusters"], book["sheets"]["clusters"])
     studies, outcomes = tables["studies"], tables["outcomes"]
     converted, _ = routes.effect_sizes(outcomes, studies, clusters, 0.05)
-    chosen = select.select(converted, book["instruments"]).merge(
-        studies[["study", "year"]], on="study"
-    )
+    chosen = select.select(converted, book["instruments"]).merge(studies[["study", "year"]], on="study")
     domain = next(
-        d
-        for d in models.domains(chosen, 3, list(book["codes"]["outcome_domain"]))
-        if d.name == "empowerment"
+        d for d in models.domains(chosen, 3, list(book["codes"]["outcome_domain"])) if d.name == "empowerment"
     )
     settings = models.Settings()
     main = models.pooled_table([models.fit_model(domain, models.MAIN, settings)])
@@ -397,24 +391,26 @@ def ledger_and_paragraph(raw):
     votes = trial_directions(rows, 0.7)
     votes = claims.votes_for_claims(votes, rows, outcomes.replace("", np.nan), studies, 0.7)
     trials = models.composites(domain.rows, settings.correlation).assign(
-        weight=1.0,
-        risk_of_bias="low",
-        helper_experience="distress",
-        condition_arm2="waitlist",
-        design="rct",
+        weight=1.0, risk_of_bias="low", helper_experience="distress", condition_arm2="waitlist", design="rct"
     )
     evidence = Evidence(pooled=main, trials=trials, votes=votes)
     sheet = raw["claims"][raw["claims"]["claim_id"].eq("C03")]
     ledger = claims.evaluate(sheet, evidence)
     empty = main.head(0)
-    findings = grade.summary_of_findings(
-        main, trials, empty, empty, grade.NO_OVERRIDES, small_effect=0.2, baseline=0.2
-    )
+    findings = grade.summary_of_findings(main, trials, empty, empty, grade.NO_OVERRIDES, small_effect=0.2, baseline=0.2)
     ranked = pd.DataFrame({"theme": ["role_ambiguity"], "studies": [9], "of": [90], "rank": [1.0]})
     numbers = manuscript.numbers(
-        pd.DataFrame({"detail": ["records"], "n": [9]}), studies, 100, findings, main, ledger, ranked,
-        {"stated": 4, "long": 2}, 26, book["codes"]["outcome_domain"] | book["codes"]["barrier"],
-    )  # fmt: skip
+        pd.DataFrame({"detail": ["records"], "n": [9]}),
+        studies,
+        100,
+        findings,
+        main,
+        ledger,
+        ranked,
+        {"stated": 4, "long": 2},
+        26,
+        book["codes"]["outcome_domain"] | book["codes"]["barrier"],
+    )
     return ledger.iloc[0], manuscript.results_paragraph(numbers, ledger)
 
 

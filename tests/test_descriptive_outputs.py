@@ -108,12 +108,8 @@ def test_the_gap_maps_hold_every_trial_that_measured_a_domain(trials):
     pairs = pairs[["trial", "outcome_domain"]].drop_duplicates()
     for _, cells in maps.groupby("axis"):
         assert cells["trials"].sum() == len(pairs)
-        assert (
-            cells[["low", "some_concerns", "high", "no_information"]].sum(axis=1) == cells["trials"]
-        ).all()
-    assert len(maps[maps["axis"] == "population"]) == len(labels("population")) * len(
-        labels("outcome_domain")
-    )
+        assert (cells[["low", "some_concerns", "high", "no_information"]].sum(axis=1) == cells["trials"]).all()
+    assert len(maps[maps["axis"] == "population"]) == len(labels("population")) * len(labels("outcome_domain"))
 
 
 def test_theme_counts_are_those_of_the_primary_studies(studies):
@@ -154,9 +150,7 @@ def test_votes_add_up():
     assert (parts == direction["trials"]).all()
     votes = table("effect_direction_votes")
     assert not votes.duplicated(["trial", "outcome_domain"]).any()
-    every = table("effect_direction_sensitivity").query(
-        "scope == 'all' and neither_counts == 'against'"
-    )
+    every = table("effect_direction_sensitivity").query("scope == 'all' and neither_counts == 'against'")
     assert every["trials"].sum() == len(votes)
 
 

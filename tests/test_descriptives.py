@@ -131,9 +131,7 @@ def test_a_level_without_a_place_is_an_error_and_not_lost():
 
 
 def test_cross_count_shows_the_empty_cells():
-    table = cross_count(
-        small_studies(), "population", "modality", ["smi", "youth"], ["in_person", "digital", "nr"]
-    )
+    table = cross_count(small_studies(), "population", "modality", ["smi", "youth"], ["in_person", "digital", "nr"])
     assert table["studies"].tolist() == [1, 0, 2, 0, 1, 0]
 
 
@@ -147,9 +145,7 @@ def test_a_trial_in_two_countries_counts_in_both_without_its_participants(counts
 
 def test_income_groups_share_the_trials_whose_country_is_stated(counts):
     trials = one_per_trial(small_studies(), counts)
-    income = pd.DataFrame(
-        {"country": ["USA", "GBR", "IND"], "income_group": ["high", "high", "lower_middle"]}
-    )
+    income = pd.DataFrame({"country": ["USA", "GBR", "IND"], "income_group": ["high", "high", "lower_middle"]})
     table = countries.by_income(trials, income).set_index("income_group")
     assert table["trials"].sum() == len(trials)
     assert table.loc[["high", "several", "not_stated"], "trials"].tolist() == [1, 1, 1]
@@ -169,11 +165,7 @@ def test_reporting_keeps_no_and_not_reported_apart():
     assert training[["yes", "no", "nr", "of"]].tolist() == [2, 1, 1, 4]
     assert training["share"] == 0.5
     assert (table["yes"] + table["no"] + table["nr"] == table["of"]).all()
-    assert table.xs("coproduced", level="item")["yes"].to_dict() == {
-        "all": 1,
-        "randomised": 0,
-        "qualitative": 1,
-    }
+    assert table.xs("coproduced", level="item")["yes"].to_dict() == {"all": 1, "randomised": 0, "qualitative": 1}
 
 
 def test_fidelity_index_assumes_nothing_unless_told():
@@ -209,9 +201,15 @@ def test_an_unknown_code_is_an_error():
 
 def test_characteristics_spells_out_and_marks_companion_reports(counts):
     studies = small_studies().assign(
-        age_group="adult", setting="community", structure="group", condition_arm1="peer support",
-        followup_weeks=BLANK, helper_experience="distress", source_type="abstract", source_url="",
-    )  # fmt: skip
+        age_group="adult",
+        setting="community",
+        structure="group",
+        condition_arm1="peer support",
+        followup_weeks=BLANK,
+        helper_experience="distress",
+        source_type="abstract",
+        source_url="",
+    )
     names = {"population": {"smi": "Severe mental illness", "youth": "Youth"}}
     names |= {item: {"yes": "Yes", "no": "No"} for item in fidelity.REPORTING_ITEMS}
     table = characteristics(studies, counts, names).set_index("study")
@@ -227,10 +225,13 @@ def test_share_of_remote_delivery_by_period_and_its_difference():
     studies = pd.DataFrame(
         {
             "year": [2010] * 80 + [2021] * 70 + [2024, 2024, 2026, BLANK],
-            "modality": ["digital"] * 48 + ["in_person"] * 32 + ["hybrid"] * 56 + ["in_person"] * 14
+            "modality": ["digital"] * 48
+            + ["in_person"] * 32
+            + ["hybrid"] * 56
+            + ["in_person"] * 14
             + ["telephone", "nr", "digital", "digital"],
         }
-    )  # fmt: skip
+    )
     table = over_time.remote_share(studies, 2020, 2022, 2025)
     assert table["period"].tolist() == ["before 2020", "2020 to 2022", "2023 to 2025"]
     assert table["remote"].tolist() == [48, 56, 1]

@@ -39,17 +39,13 @@ def effects():
 
 def test_the_sign_of_an_effect_goes_before_its_significance(outcomes, effects):
     rows = swim.row_directions(outcomes, effects).set_index("row_id")
-    assert rows["direction"].to_dict() == {
-        "O1": "arm1", "O2": "arm1", "O3": "neither", "O7": "arm2",
-    }  # fmt: skip
+    assert rows["direction"].to_dict() == {"O1": "arm1", "O2": "arm1", "O3": "neither", "O7": "arm2"}
     assert rows.loc["O1", "told_by"] == "effect"
     assert rows.loc["O3", "told_by"] == "source"
 
 
 def votes(*directions):
-    return pd.DataFrame(
-        {"trial": "A", "outcome_domain": "hope", "direction": directions, "told_by": "source"}
-    )
+    return pd.DataFrame({"trial": "A", "outcome_domain": "hope", "direction": directions, "told_by": "source"})
 
 
 @pytest.mark.parametrize(
@@ -107,9 +103,16 @@ def test_no_vote_left_is_blank():
 
 def test_columns_of_the_interface():
     assert swim.count_votes(one_vote_each(1, 1, 1)).columns.tolist() == [
-        "outcome_domain", "favours_arm1", "neither", "favours_arm2", "trials",
-        "share", "ci_low", "ci_high", "p_value",
-    ]  # fmt: skip
+        "outcome_domain",
+        "favours_arm1",
+        "neither",
+        "favours_arm2",
+        "trials",
+        "share",
+        "ci_low",
+        "ci_high",
+        "p_value",
+    ]
 
 
 def test_a_trial_in_a_pooled_estimate_is_left_out_only_if_there_is_one(outcomes, effects):

@@ -18,14 +18,7 @@ FIGURES = (
     "mean_arm1 sd_arm1 n_arm1 mean_arm2 sd_arm2 n_arm2 event_arm1 totaln_arm1 event_arm2 totaln_arm2 effect ci_low "
     "ci_high se p_value"
 ).split()
-NAMED = dict(
-    m1i="mean_arm1",
-    sd1i="sd_arm1",
-    m2i="mean_arm2",
-    sd2i="sd_arm2",
-    ai="event_arm1",
-    ci="event_arm2",
-)
+NAMED = dict(m1i="mean_arm1", sd1i="sd_arm1", m2i="mean_arm2", sd2i="sd_arm2", ai="event_arm1", ci="event_arm2")
 
 
 def escalc(name) -> pd.DataFrame:
@@ -38,10 +31,22 @@ def escalc(name) -> pd.DataFrame:
 def rows(*cells, **same) -> pd.DataFrame:
     """Outcome rows as effect_sizes takes them: between arms, end of intervention, figures blank unless given."""
     text = dict(
-        study="Able 2021", outcome_domain="depression", instrument="x", time_point="post", higher_is_better="yes",
-        outcome_type="precalc", contrast="between", measure="", p_operator="", positive_favours="arm1", favours="",
-        source="coder", trial="Able 2021", source_url="", locator="",
-    )  # fmt: skip
+        study="Able 2021",
+        outcome_domain="depression",
+        instrument="x",
+        time_point="post",
+        higher_is_better="yes",
+        outcome_type="precalc",
+        contrast="between",
+        measure="",
+        p_operator="",
+        positive_favours="arm1",
+        favours="",
+        source="coder",
+        trial="Able 2021",
+        source_url="",
+        locator="",
+    )
     made = [text | dict.fromkeys(FIGURES) | same | cell for cell in cells or [{}]]
     table = pd.DataFrame(made).astype(dict.fromkeys(FIGURES, float))
     return table.assign(row_id=[f"O{i:04d}" for i in range(1, len(table) + 1)])
@@ -65,8 +70,7 @@ def one(**cells) -> pd.Series:
 
 
 @pytest.mark.parametrize(
-    ("route", "name"),
-    [("means", "means"), ("change", "means"), ("events_rr", "rr"), ("events_or", "or2dl")],
+    ("route", "name"), [("means", "means"), ("change", "means"), ("events_rr", "rr"), ("events_or", "or2dl")]
 )
 def test_route_gives_what_escalc_gives(route, name):
     stored = escalc(name)
@@ -110,8 +114,11 @@ def test_whole_table_gives_what_escalc_gives():
     means, events = escalc("means"), escalc("rr")
     outcomes = rows(
         *({"outcome_type": "msd"} | row for row in means[FIGURES[:6]].to_dict("records")),
-        *({"outcome_type": "dichotomous", "outcome_domain": "engagement"} | row for row in events[FIGURES[6:10]].to_dict("records")),
-    )  # fmt: skip
+        *(
+            {"outcome_type": "dichotomous", "outcome_domain": "engagement"} | row
+            for row in events[FIGURES[6:10]].to_dict("records")
+        ),
+    )
     found, _ = sizes(outcomes.sample(frac=1, random_state=1))
     stored = pd.concat([means, events])
     assert found.row_id.tolist() == outcomes.row_id.tolist()
@@ -123,8 +130,7 @@ def test_whole_table_gives_what_escalc_gives():
 
 
 @pytest.mark.parametrize(
-    ("df", "by_hand"),
-    [(2, 1 / sqrt(pi)), (3, sqrt(pi) / 2 / sqrt(1.5)), (4, 1 / (sqrt(2) * sqrt(pi) / 2))],
+    ("df", "by_hand"), [(2, 1 / sqrt(pi)), (3, sqrt(pi) / 2 / sqrt(1.5)), (4, 1 / (sqrt(2) * sqrt(pi) / 2))]
 )
 def test_small_sample_correction_in_closed_form(df, by_hand):
     """J(m) = Γ(m/2) / (sqrt(m/2) Γ((m-1)/2)); Γ(1/2) = sqrt(π), Γ(1) = Γ(2) = 1, Γ(3/2) = sqrt(π)/2."""
@@ -134,9 +140,7 @@ def test_small_sample_correction_in_closed_form(df, by_hand):
 def test_small_sample_correction_is_exact_not_the_usual_approximation():
     ours, usual = float(formulas.small_sample_correction(4)), 1 - 3 / (4 * 4 - 1)
     assert abs(ours - usual) > 1e-3
-    assert float(formulas.small_sample_correction(400)) == pytest.approx(
-        1 - 3 / (4 * 400 - 1), abs=1e-6
-    )
+    assert float(formulas.small_sample_correction(400)) == pytest.approx(1 - 3 / (4 * 400 - 1), abs=1e-6)
 
 
 def implied_sd(found, df, md):
@@ -147,7 +151,7 @@ def implied_sd(found, df, md):
     "figures",
     [dict(p_value=0.008, p_operator="="), dict(se=1.37), dict(ci_low=3.8 - 2.0141 * 1.37, ci_high=3.8 + 2.0141 * 1.37)],
     ids=["p", "se", "ci"],
-)  # fmt: skip
+)
 def test_mean_difference_as_in_the_cochrane_handbook(figures):
     """Cochrane Handbook 6.5.2.3: MD 3.8, p 0.008, 25 and 22 people: t 2.78, SE 1.37, so SD 4.69."""
     found = one(measure="MD", effect=3.8, n_arm1=25, n_arm2=22, **figures)
@@ -157,7 +161,16 @@ def test_mean_difference_as_in_the_cochrane_handbook(figures):
 
 
 def test_p_value_alone_gives_the_handbooks_t():
-    found = one(outcome_type="msd", mean_arm1=9, mean_arm2=5.2, n_arm1=25, n_arm2=22, p_value=0.008, p_operator="=", favours="arm1")  # fmt: skip
+    found = one(
+        outcome_type="msd",
+        mean_arm1=9,
+        mean_arm2=5.2,
+        n_arm1=25,
+        n_arm2=22,
+        p_value=0.008,
+        p_operator="=",
+        favours="arm1",
+    )
     assert found.method == "p_value"
     d = found.effect / float(formulas.small_sample_correction(45))
     assert d / sqrt(1 / 25 + 1 / 22) == pytest.approx(2.78, abs=0.005)
@@ -181,7 +194,7 @@ def test_odds_ratio_to_risk_ratio_by_the_square_root():
 
 
 def test_hazard_ratio_to_risk_ratio():
-    """VanderWeele 2020: HR 4 gives (1 - 0.5^2) / (1 - 0.5^0.5); HR and 1/HR mirror each other; variance: delta method."""
+    """VanderWeele 2020: HR 4 gives (1 - 0.5^2) / (1 - 0.5^0.5); HR and 1/HR mirror each other; delta method."""
     effect, variance = formulas.log_rr_from_hazard_ratio(log(4), 0.09)
     assert exp(effect) == pytest.approx(0.75 / (1 - sqrt(0.5)), rel=1e-12)
     assert formulas.log_rr_from_hazard_ratio(-log(4), 0.09)[0] == pytest.approx(-effect)
@@ -221,10 +234,15 @@ def test_printed_risk_ratio_is_logged():
 
 # ---------------------------------------------------------------- direction
 
-MSD = dict(
-    outcome_type="msd", mean_arm1=10, sd_arm1=5, n_arm1=50, mean_arm2=8, sd_arm2=5, n_arm2=50
+MSD = dict(outcome_type="msd", mean_arm1=10, sd_arm1=5, n_arm1=50, mean_arm2=8, sd_arm2=5, n_arm2=50)
+EVENTS = dict(
+    outcome_type="dichotomous",
+    outcome_domain="hospitalisation",
+    event_arm1=5,
+    totaln_arm1=50,
+    event_arm2=10,
+    totaln_arm2=50,
 )
-EVENTS = dict(outcome_type="dichotomous", outcome_domain="hospitalisation", event_arm1=5, totaln_arm1=50, event_arm2=10, totaln_arm2=50)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -244,7 +262,7 @@ EVENTS = dict(outcome_type="dichotomous", outcome_domain="hospitalisation", even
         (MSD | dict(sd_arm1=None, p_value=0.02, p_operator="=", favours="arm1", higher_is_better="no"), True),
         (MSD | dict(sd_arm1=None, p_value=0.02, p_operator="=", favours="arm2"), False),
     ],
-)  # fmt: skip
+)
 def test_positive_effect_favours_peer_support(cells, favours_peers):
     found = one(**cells)
     assert (found.effect > 0) == favours_peers
@@ -259,10 +277,7 @@ def test_sign_against_the_conclusion_is_flagged_and_kept():
 
 
 def test_database_figures_that_contradict_its_means_are_flagged():
-    assert (
-        one(**MSD, source="open_database", effect=-0.4)["flags"]
-        == "database_sign_conflict; database_size_differs"
-    )
+    assert one(**MSD, source="open_database", effect=-0.4)["flags"] == "database_sign_conflict; database_size_differs"
     assert one(**MSD, source="open_database", effect=0.3969)["flags"] == ""
 
 
@@ -355,7 +370,9 @@ def test_table_without_effects():
 
 def test_mean_difference_of_zero_known_by_its_p_alone_gives_no_effect_that_is_not_a_number():
     """MD / t has no SE to give here: 0 / 0."""
-    found, left_out = sizes(rows(PRINTED, dict(measure="MD", effect=0, n_arm1=30, n_arm2=30, p_value=0.9, p_operator="=")))  # fmt: skip
+    found, left_out = sizes(
+        rows(PRINTED, dict(measure="MD", effect=0, n_arm1=30, n_arm2=30, p_value=0.9, p_operator="="))
+    )
     assert found.effect.notna().all() and len(found) + len(left_out) == 2
 
 

@@ -62,9 +62,7 @@ def drift(pyproject, lock, environment):
         elif versions[name] not in requirement.specifier:
             problems.append(f"{requirement} does not admit {versions[name]} of the lock")
         if conda.get(name) != versions.get(name):
-            problems.append(
-                f"{name} is {versions.get(name)} in the lock, {conda.get(name)} in environment.yml"
-            )
+            problems.append(f"{name} is {versions.get(name)} in the lock, {conda.get(name)} in environment.yml")
     problems += [f"{name} is in environment.yml alone" for name in sorted(conda.keys() - direct)]
     return problems
 
@@ -75,9 +73,7 @@ def addresses(lock):
 
 def imported(folder):
     """The libraries that the code names in an import; the standard one and this package are none."""
-    nodes = [
-        n for path in folder.rglob("*.py") for n in ast.walk(ast.parse(path.read_text("utf-8")))
-    ]
+    nodes = [n for path in folder.rglob("*.py") for n in ast.walk(ast.parse(path.read_text("utf-8")))]
     named = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
     named |= {n.module for n in nodes if isinstance(n, ast.ImportFrom)}
     return {name.split(".")[0] for name in named} - sys.stdlib_module_names - {"peersupport"}

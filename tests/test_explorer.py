@@ -62,11 +62,7 @@ def widest(evidence):
 
 
 def test_without_a_restriction_every_row_of_pooled_outcomes_to_the_last_digit(evidence):
-    stored = pd.read_csv(
-        processed("tables/pooled_outcomes.csv"),
-        keep_default_na=False,
-        na_values=[""],
-    )
+    stored = pd.read_csv(processed("tables/pooled_outcomes.csv"), keep_default_na=False, na_values=[""])
     fits = [
         views.fitted(evidence, Choices(models.slug(row.outcome_domain, row.family), row.model))
         for row in stored.itertuples()
@@ -85,9 +81,7 @@ def test_without_a_restriction_every_row_of_pooled_outcomes_to_the_last_digit(ev
         ("window_2020_2025", {"years": (SETTINGS.window_start, SETTINGS.window_end)}),
     ],
 )
-def test_a_restriction_by_hand_gives_what_the_model_of_that_restriction_gives(
-    evidence, model, restriction
-):
+def test_a_restriction_by_hand_gives_what_the_model_of_that_restriction_gives(evidence, model, restriction):
     for outcome in evidence.domains:
         by_hand = views.fitted(evidence, Choices(outcome, **restriction))
         by_model = views.fitted(evidence, Choices(outcome, model))
@@ -97,9 +91,7 @@ def test_a_restriction_by_hand_gives_what_the_model_of_that_restriction_gives(
 
 
 def test_the_correlation_is_the_one_that_was_chosen(evidence):
-    low, high = (
-        views.fitted(evidence, Choices(widest(evidence), correlation=rho)) for rho in (0.0, 0.9)
-    )
+    low, high = (views.fitted(evidence, Choices(widest(evidence), correlation=rho)) for rho in (0.0, 0.9))
     several = low.effects["effects_combined"] > 1
     assert (low.effects["variance"] < high.effects["variance"])[several].all() and several.any()
 
@@ -150,10 +142,7 @@ def test_too_few_trials_are_said_with_their_number(evidence):
 
 def test_the_files_carry_the_choices(evidence):
     choices = Choices(
-        "depression",
-        kept=kept(evidence, "modality", "in_person", "digital"),
-        years=(2000, 2022),
-        correlation=0.3,
+        "depression", kept=kept(evidence, "modality", "in_person", "digital"), years=(2000, 2022), correlation=0.3
     )
     view = views.view(evidence, choices)
     comments = [line for line in view.csv.splitlines() if line.startswith("# ")]
@@ -290,10 +279,7 @@ def test_text_and_notebook_are_a_pair_with_the_parameters_of_the_chain():
 
 def test_the_notebook_runs_from_top_to_bottom(tmp_path):
     ran = papermill.execute_notebook(
-        SCRIPT.with_suffix(".ipynb"),
-        tmp_path / "explore.ipynb",
-        cwd=SCRIPT.parent,
-        progress_bar=False,
+        SCRIPT.with_suffix(".ipynb"), tmp_path / "explore.ipynb", cwd=SCRIPT.parent, progress_bar=False
     )
     outputs = [output for cell in pairs.code_cells(ran) for output in cell.outputs]
     assert [o for o in outputs if o.output_type in ("error", "stream")] == []

@@ -23,9 +23,7 @@ PATIENCE = 60_000  # milliseconds, for a machine that has other work too
 def address():
     """Of the page, served on a free port."""
     command = [sys.executable, "-m", "peersupport.explorer.page", "--port", "8900"]
-    server = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     said = next((line for line in server.stdout if HOST in line), "")
     yield next(word for word in said.split() if word.startswith("http"))
     server.terminate()

@@ -17,32 +17,41 @@ DOCUMENT = (ROOT / "docs/extend.md").read_text(encoding="utf-8")
 RECIPES = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", DOCUMENT, re.M | re.S))
 IN_SHEETS = """
 import json
-from peersupport import clean, effects, sheets, validation
-book, (raw, odd) = sheets.codebook(), sheets.read_raw()
+from peersupport.effects.routes import effect_sizes
+from peersupport.intake import clean, validation
+from peersupport.store.codebook import codebook, labels
+from peersupport.store.sheets import read_raw
+book, (raw, odd) = codebook(), read_raw()
 problems = validation.validate(raw, odd, book)
 validation.stop_on_errors(problems)
 tables = clean.tidy(raw, clean.decisions(raw), book)
-converted, _ = effects.effect_sizes(
+converted, _ = effect_sizes(
     tables["outcomes"], tables["studies"], clean.as_numbers(raw["clusters"], book["sheets"]["clusters"]), 0.05
 )
 by_id = {
     "effects": converted[converted["row_id"].str.startswith("O9")], "outcomes": tables["outcomes"]
 }
 found = {name: json.loads(t.set_index("row_id").to_json(orient="index")) for name, t in by_id.items()}
-print(json.dumps(found | {"labels": sheets.labels("outcome_domain")}))
+print(json.dumps(found | {"labels": labels("outcome_domain")}))
 """
 IN_BATTERY = """
-from peersupport import battery, sheets
+from peersupport.pool import models as battery
+from peersupport.store.codebook import labels
+from peersupport.store.tables import read_table
 effects = battery.with_study_facts(
-    sheets.read_table("effects.csv"), sheets.read_table("studies.csv"), sheets.read_table("tables/risk_of_bias.csv")
+    read_table("effects.csv"), read_table("studies.csv"), read_table("tables/risk_of_bias.csv")
 )
 """
 IN_MODERATORS = """
-from peersupport import moderators as mod, sheets
+from peersupport.moderate import regression, subgroups, trials as mod
+from peersupport.store.codebook import labels
+from peersupport.store.tables import read_reference, read_table
 facts = mod.study_facts(
-    sheets.read_table("studies.csv"), sheets.read_table("tables/risk_of_bias.csv"), sheets.read_reference("countries.csv")
+    read_table("studies.csv"),
+    read_table("tables/risk_of_bias.csv"),
+    read_reference("countries.csv"),
 )
-effects = sheets.read_table("effects.csv")
+effects = read_table("effects.csv")
 trials = mod.trial_table(mod.outcome_rows(effects[effects["selected"]], mod.ALL_RECOVERY), facts, 0.6)
 """
 
@@ -151,11 +160,11 @@ def test_an_outcome_is_coded_labelled_and_grouped(cleaned):
 def test_a_moderator_has_subgroups_or_a_slope_and_a_panel(copy):
     edit(copy, "A moderator")
     code = """
-levels = [*sheets.labels("age_group"), *mod.EXTRA_LEVELS]
-groups = mod.subgroups(trials, mod.ALL_RECOVERY, "age_group", levels)
-slope = mod.meta_regression(trials, mod.ALL_RECOVERY, ["follow_up"], "single", permutations=10, seed=1)
+levels = [*labels("age_group"), *mod.EXTRA_LEVELS]
+groups = subgroups.subgroups(trials, mod.ALL_RECOVERY, "age_group", levels)
+slope = regression.meta_regression(trials, mod.ALL_RECOVERY, ["follow_up"], "single", permutations=10, seed=1)
 from peersupport.figures import moderators as draw
-line = mod.regression_line(trials, "follow_up")
+line = regression.regression_line(trials, "follow_up")
 figure = draw.bubbles([{"term": "follow_up", "trials": trials, "line": line, "text": ""}], "")
 print("adult" in set(groups["level"]), slope["estimate"].notna().all(), figure.axes[0].get_xlabel())
 """
@@ -166,7 +175,7 @@ def test_a_model_is_fitted_beside_the_others(copy):
     edit(copy, "A model")
     code = """
 settings = battery.Settings()
-[depression] = [d for d in battery.domains(effects, 3, list(sheets.labels("outcome_domain"))) if d.name == "depression"]
+[depression] = [d for d in battery.domains(effects, 3, list(labels("outcome_domain"))) if d.name == "depression"]
 main, *new = [battery.fit_model(depression, name, settings) for name in (battery.MAIN, "pm_hk", "full_trials")]
 print([(fit.trials <= main.trials, 0 < fit.effect < 1, fit.note) for fit in new])
 """

@@ -10,7 +10,9 @@ from peersupport.store.sheets import read_raw
 
 
 def log(*rows) -> pd.DataFrame:
-    blank = dict(title="", first_author="", year="2021", doi="", url="", topic="wards", decision="include", reason="", note="")  # fmt: skip
+    blank = dict(
+        title="", first_author="", year="2021", doi="", url="", topic="wards", decision="include", reason="", note=""
+    )
     table = pd.DataFrame([blank | row for row in rows])
     return table.set_index(table.index + 2)  # as a spreadsheet numbers them
 
@@ -70,9 +72,17 @@ def test_included_record_is_kept_before_an_excluded_one():
 def test_each_record_has_one_stage():
     stages = prisma.classify(LOG, STUDIES).stage
     assert stages.to_dict() == {
-        2: "included", 3: "included", 4: "duplicate", 5: "excluded", 6: "duplicate", 7: "not_retrieved",
-        8: "duplicate", 9: "included", 10: "excluded", 11: "included",
-    }  # fmt: skip
+        2: "included",
+        3: "included",
+        4: "duplicate",
+        5: "excluded",
+        6: "duplicate",
+        7: "not_retrieved",
+        8: "duplicate",
+        9: "included",
+        10: "excluded",
+        11: "included",
+    }
 
 
 def test_reports_are_matched_by_doi_then_title_then_name():
@@ -91,18 +101,17 @@ def test_name_that_two_studies_share_matches_neither():
 def test_boxes_of_the_small_log():
     table, n = boxes()
     assert n["other"].to_dict() == {
-        "identified": 10 + 2, "duplicates_removed": 2 + 1 + 1, "sought": 8, "not_retrieved": 1, "assessed": 7, "excluded": 2,
-    }  # fmt: skip
+        "identified": 10 + 2,
+        "duplicates_removed": 2 + 1 + 1,
+        "sought": 8,
+        "not_retrieved": 1,
+        "assessed": 7,
+        "excluded": 2,
+    }
     reasons = table[table.box.eq("excluded")].set_index("detail").n
     assert reasons.to_dict() == {"protocol_only": 2}
     included = table[table.column.eq("included")].n.tolist()
-    assert included == [
-        4,
-        3,
-        3,
-        1,
-        1,
-    ]  # studies, of these independent; reports, of the database alone, reviews
+    assert included == [4, 3, 3, 1, 1]  # studies, of these independent; reports, of the database alone, reviews
     adds_up(n)
 
 
@@ -115,7 +124,7 @@ def test_without_exports_the_databases_column_says_so():
 def test_exports_fill_the_databases_column():
     exports = pd.DataFrame(
         dict(database=["PubMed", "PubMed", "Scopus"], duplicate=[False, False, True], study=["Able 2021", "", ""])
-    )  # fmt: skip
+    )
     _, n = boxes(exports=exports)
     databases = n["databases"]
     assert databases["identified"] == databases["duplicates_removed"] + databases["screened"] == 3
@@ -137,7 +146,7 @@ def test_boxes_of_the_real_log_add_up():
     table = prisma.prisma(classified, tables["studies"], NONE)
     n = table.groupby(["column", "box"]).n.sum()
     adds_up(n)
-    assert table[table.box.eq("identified") & table.column.eq("other")].n.tolist()[0] == len(raw["records"])  # fmt: skip
+    assert table[table.box.eq("identified") & table.column.eq("other")].n.tolist()[0] == len(raw["records"])
     assert classified.stage.isin(prisma.STAGES).all()
     excluded = table[table.box.eq("excluded")]
     assert set(excluded.detail) <= set(labels("reason"))

@@ -19,9 +19,7 @@ def test_every_subset_is_metafors(name, estimator):
     theirs = pd.read_csv(REFERENCE / "gosh.csv").query("set == @name and estimator == @estimator")
     k = theirs["k"].iloc[0]
     plan = subsets.Plan(k)
-    effect, i2 = subsets.pool_block(
-        data["y"].to_numpy()[:k], data["v"].to_numpy()[:k], plan, 0, estimator
-    )
+    effect, i2 = subsets.pool_block(data["y"].to_numpy()[:k], data["v"].to_numpy()[:k], plan, 0, estimator)
     numbers = plan.masks(0) @ (1 << np.arange(k))
     ours = pd.DataFrame({"effect": effect, "i2": i2}, index=numbers)
     assert len(ours) == 2**k - k - 1 and len(theirs) > 0.98 * len(ours)
@@ -42,9 +40,7 @@ def test_above_the_limit_subsets_are_drawn_by_seed():
     plan, other = subsets.Plan(12, 10, 5000, seed=1), subsets.Plan(12, 10, 5000, seed=2)
     masks = plan.masks(0)
     assert not plan.complete and 4900 < len(masks) <= 5000
-    assert (masks == plan.masks(0)).all() and not np.array_equal(
-        masks[:4000], other.masks(0)[:4000]
-    )
+    assert (masks == plan.masks(0)).all() and not np.array_equal(masks[:4000], other.masks(0)[:4000])
     assert abs(masks.mean() - 0.5) < 0.02 and masks.sum(axis=1).min() > 1
 
 

@@ -7,10 +7,21 @@ from peersupport.conclude import grade
 
 NAN = float("nan")
 ROW = dict(
-    outcome_domain="hope", family="smd", k=12, n=2000, effect=0.3, ci_low=0.2, ci_high=0.4, pi_low=0.1,
-    pi_high=0.5, i2=20.0, tau2=0.01,
-)  # fmt: skip
-SMALL = dict(outcome_domain="hope", family="smd", interpreted=True, size_p=0.5, size_slope=1.0, egger_p=0.01, egger_slope=1.0)  # fmt: skip
+    outcome_domain="hope",
+    family="smd",
+    k=12,
+    n=2000,
+    effect=0.3,
+    ci_low=0.2,
+    ci_high=0.4,
+    pi_low=0.1,
+    pi_high=0.5,
+    i2=20.0,
+    tau2=0.01,
+)
+SMALL = dict(
+    outcome_domain="hope", family="smd", interpreted=True, size_p=0.5, size_slope=1.0, egger_p=0.01, egger_slope=1.0
+)
 
 
 def trials(judgements, **columns):
@@ -47,10 +58,7 @@ def test_a_heavy_trial_at_high_risk_counts_by_its_weight():
         ({}, 0),
         ({"i2": 50.0}, -1),
         ({"pi_low": -0.1}, -1),
-        (
-            {"pi_low": -0.1, "tau2": 0.0},
-            0,
-        ),  # the interval is wide for want of trials, not for their spread
+        ({"pi_low": -0.1, "tau2": 0.0}, 0),  # the interval is wide for want of trials, not for their spread
         ({"pi_low": -0.1, "ci_low": -0.05}, 0),  # already told by imprecision
         ({"i2": 75.0, "pi_low": -0.1}, -2),
         ({"i2": 80.0, "pi_low": NAN, "pi_high": NAN}, -1),
@@ -76,8 +84,7 @@ def test_indirectness(columns, step):
 
 
 @pytest.mark.parametrize(
-    ("changes", "step"),
-    [({}, 0), ({"n": 784}, -1), ({"ci_low": -0.1}, -1), ({"ci_low": -0.1, "n": 500}, -2)],
+    ("changes", "step"), [({}, 0), ({"n": 784}, -1), ({"ci_low": -0.1}, -1), ({"ci_low": -0.1, "n": 500}, -2)]
 )
 def test_imprecision(changes, step):
     assert grade.imprecision(ROW | changes, 0.2, 0.2)[0] == step
@@ -119,17 +126,11 @@ def findings(overrides=grade.NO_OVERRIDES, absolute=None):
     table = trials(["low"] * 3 + ["high"])
     return grade.summary_of_findings(
         pd.DataFrame([ROW]), table, pd.DataFrame([SMALL]), absolute, overrides, small_effect=0.2, baseline=0.2
-    ).iloc[0]  # fmt: skip
+    ).iloc[0]
 
 
 def override(**changes):
-    row = dict(
-        outcome_domain="hope",
-        family="smd",
-        domain="risk_of_bias",
-        downgrade=-2,
-        reason="full texts read",
-    )
+    row = dict(outcome_domain="hope", family="smd", domain="risk_of_bias", downgrade=-2, reason="full texts read")
     return pd.DataFrame([row | changes])
 
 
@@ -150,14 +151,17 @@ def test_an_override_of_something_unknown_names_its_row(changes):
 def test_people_per_1000_are_the_turned_number_needed_to_treat():
     absolute = pd.DataFrame(
         [
-            {"outcome_domain": "hope", "family": "smd", "nnt_furukawa": 10.0, "nnt_furukawa_low": float("inf"),
-             "nnt_furukawa_high": 5.0, "points": 1.5, "instrument": "Herth"}
+            {
+                "outcome_domain": "hope",
+                "family": "smd",
+                "nnt_furukawa": 10.0,
+                "nnt_furukawa_low": float("inf"),
+                "nnt_furukawa_high": 5.0,
+                "points": 1.5,
+                "instrument": "Herth",
+            }
         ]
-    )  # fmt: skip
-    row = findings(absolute=absolute)
-    assert (row["more_per_1000"], row["more_per_1000_low"], row["more_per_1000_high"]) == (
-        100,
-        0,
-        200,
     )
+    row = findings(absolute=absolute)
+    assert (row["more_per_1000"], row["more_per_1000_low"], row["more_per_1000_high"]) == (100, 0, 200)
     assert row["points"] == 1.5 and row["scale"] == "Herth"

@@ -1,6 +1,10 @@
-"""run_all.sh from odd places and in odd hands; what needs another user or a mount is skipped in a word where that is not allowed."""
+"""run_all.sh from odd places and in odd hands.
+
+What needs another user or a mount is skipped in a word where that is not allowed.
+"""
 
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -50,7 +54,7 @@ def test_another_user_without_a_home(elsewhere):
 
 
 def test_the_settings_that_make_results_alike_reach_python(elsewhere):
-    """A stand-in for the environment prints what the notebooks would be run with, whatever the caller's settings are."""
+    """A stand-in for the environment prints what the notebooks would run with, whatever the caller's settings."""
     bin_folder = elsewhere / ".venv/bin"
     bin_folder.mkdir(parents=True)
     python = bin_folder / "python"
@@ -58,9 +62,15 @@ def test_the_settings_that_make_results_alike_reach_python(elsewhere):
     python.chmod(0o755)
     for name in ("requirements.lock", "pyproject.toml"):
         (elsewhere / name).write_text("")
-    stamp = f"{{ echo '{str(elsewhere).replace(chr(39), chr(39) + chr(92) + chr(39) * 2)}'; cat requirements.lock pyproject.toml; }} | cksum >.venv/stamp"  # fmt: skip
+    stamp = f"{{ echo {shlex.quote(str(elsewhere))}; cat requirements.lock pyproject.toml; }} | cksum >.venv/stamp"
     subprocess.run(["bash", "-c", stamp], cwd=elsewhere, check=True)
-    odd = os.environ | {"PYTHONHASHSEED": "9", "TZ": "Asia/Tokyo", "PYTHONPATH": "/x", "VIRTUAL_ENV": "/y", "OMP_NUM_THREADS": "7"}  # fmt: skip
+    odd = os.environ | {
+        "PYTHONHASHSEED": "9",
+        "TZ": "Asia/Tokyo",
+        "PYTHONPATH": "/x",
+        "VIRTUAL_ENV": "/y",
+        "OMP_NUM_THREADS": "7",
+    }
     odd.pop("CONDA_PREFIX", None)
     code, out, err = told([elsewhere / "run_all.sh", "--verify"], cwd="/", env=odd)
     assert code == 0, err

@@ -74,9 +74,9 @@ def test_a_permutation_test_repeats_with_its_seed_and_leaves_the_global_generato
 def made_up(levels, effects=None):
     k = len(levels)
     effects = np.linspace(0.1, 0.5, k) if effects is None else effects
-    return pd.DataFrame(
-        {"trial": range(k), "effect": effects, "variance": 0.02, "n_arm1": 40, "n_arm2": 40}
-    ).assign(modality=levels)
+    return pd.DataFrame({"trial": range(k), "effect": effects, "variance": 0.02, "n_arm1": 40, "n_arm2": 40}).assign(
+        modality=levels
+    )
 
 
 def test_not_reported_is_shown_but_not_compared():
@@ -86,27 +86,19 @@ def test_not_reported_is_shown_but_not_compared():
     assert list(separate.index) == ["digital", "in_person", "nr"]
     assert separate["df_between"].tolist() == [1, 1, 1]
     told = [level for level in levels if level != "nr"]
-    without = subgroups.subgroups(
-        made_up(levels).head(len(told)), "o", "modality", ["digital", "in_person"]
-    )
+    without = subgroups.subgroups(made_up(levels).head(len(told)), "o", "modality", ["digital", "in_person"])
     assert separate["q_between"].iloc[0] == pytest.approx(without["q_between"].iloc[0])
 
 
 def test_one_known_level_gives_no_test():
-    found = subgroups.subgroups(
-        made_up(["yes"] * 3 + ["nr"] * 3), "o", "modality", ["yes", "no", "nr"]
-    )
+    found = subgroups.subgroups(made_up(["yes"] * 3 + ["nr"] * 3), "o", "modality", ["yes", "no", "nr"])
     assert found["p_between"].isna().all()
 
 
 def test_small_subgroups_carry_a_warning_and_a_single_trial_its_own_interval():
-    found = subgroups.subgroups(
-        made_up(["a"] * 4 + ["b"] * 3 + ["c"]), "o", "modality", ["a", "b", "c"], few=4
-    )
+    found = subgroups.subgroups(made_up(["a"] * 4 + ["b"] * 3 + ["c"]), "o", "modality", ["a", "b", "c"], few=4)
     alone = found[found["tau2_model"].eq("separate")].set_index("level")
-    assert alone["warning"].to_dict() == {
-        "a": "", "b": "fewer than 4 trials", "c": "fewer than 4 trials"
-    }  # fmt: skip
+    assert alone["warning"].to_dict() == {"a": "", "b": "fewer than 4 trials", "c": "fewer than 4 trials"}
     half = 1.959964 * np.sqrt(0.02)
     assert alone.loc["c", "ci_high"] - alone.loc["c", "effect"] == pytest.approx(half, rel=1e-6)
     assert np.isnan(alone.loc["c", "tau2"])
@@ -120,7 +112,7 @@ def test_a_level_that_has_no_place_is_an_error():
 @pytest.mark.parametrize(
     ("values", "words"),
     [([1.0, 2.0, None, None, None], "stated in 2 of the 4 trials needed"), ([1.0] * 5, "the same in every trial")],
-)  # fmt: skip
+)
 def test_a_regression_that_cannot_be_had_says_why(values, words):
     trials = made_up(["a"] * 5).assign(x=values)
     found = regression.meta_regression(trials, "o", ["x"], "single", permutations=10, seed=1)
@@ -129,22 +121,32 @@ def test_a_regression_that_cannot_be_had_says_why(values, words):
 
 def test_terms_that_repeat_each_other_are_not_estimated():
     trials = made_up(["a"] * 6).assign(x=range(6), twice=[2 * i for i in range(6)])
-    found = regression.meta_regression(
-        trials, "o", ["x", "twice"], "joint", permutations=10, seed=1
-    )
+    found = regression.meta_regression(trials, "o", ["x", "twice"], "joint", permutations=10, seed=1)
     assert "cannot be told apart" in found["note"].iloc[0]
 
 
 STUDY = dict(
-    year=2021, country="GBR", population="smi", structure="nr", condition_arm2="waitlist", setting=None,
-    helper_experience="distress", design="rct", modality="telephone", peer_training="yes", supervision="nr",
-    manualised="no", fidelity_assessed="yes", duration_weeks=20, percent_women=55, mean_age=40, n_randomised=128,
+    year=2021,
+    country="GBR",
+    population="smi",
+    structure="nr",
+    condition_arm2="waitlist",
+    setting=None,
+    helper_experience="distress",
+    design="rct",
+    modality="telephone",
+    peer_training="yes",
+    supervision="nr",
+    manualised="no",
+    fidelity_assessed="yes",
+    duration_weeks=20,
+    percent_women=55,
+    mean_age=40,
+    n_randomised=128,
     followup_weeks=12,
-)  # fmt: skip
-INCOME = pd.DataFrame({"country": ["GBR", "IND"], "income_group": ["high", "lower_middle"]})
-RISK = pd.DataFrame(
-    {"study": ["A", "B"], "domain": "overall", "judgement": ["high", "no_information"]}
 )
+INCOME = pd.DataFrame({"country": ["GBR", "IND"], "income_group": ["high", "lower_middle"]})
+RISK = pd.DataFrame({"study": ["A", "B"], "domain": "overall", "judgement": ["high", "no_information"]})
 
 
 def facts(*studies):
@@ -177,10 +179,15 @@ def test_countries_of_several_groups_and_countries_without_one():
 def test_a_trial_counts_once_and_its_companion_fills_what_it_leaves_out():
     rows = pd.DataFrame(
         {
-            "study": ["A", "A", "B"], "trial": ["A", "A", "A"], "effect": [0.1, 0.3, 0.5], "variance": 0.04,
-            "n_arm1": 30, "n_arm2": [34, 34, 30], "year": 2021,
+            "study": ["A", "A", "B"],
+            "trial": ["A", "A", "A"],
+            "effect": [0.1, 0.3, 0.5],
+            "variance": 0.04,
+            "n_arm1": 30,
+            "n_arm2": [34, 34, 30],
+            "year": 2021,
         }
-    )  # fmt: skip
+    )
     found = trial_table(rows, facts(("A", {}), ("B", {"setting": "online"})), 0.6)
     assert len(found) == 1 and found["effect"].iloc[0] == pytest.approx(0.3)
     assert found["setting"].iloc[0] == "online" and found["structure"].iloc[0] == "nr"
@@ -189,17 +196,13 @@ def test_a_trial_counts_once_and_its_companion_fills_what_it_leaves_out():
 
 def test_periods_and_follow_up_classes_keep_their_limits():
     years = over_time.periods(pd.Series([2019, 2020, 2022, 2023, None]), 2020, 2022)
-    assert years.iloc[:4].tolist() == ["before", "during", "during", "after"] and pd.isna(
-        years.iloc[4]
-    )
+    assert years.iloc[:4].tolist() == ["before", "during", "during", "after"] and pd.isna(years.iloc[4])
     weeks = over_time.follow_up_classes(pd.Series([12.0, 13.0, 25.9, 26.0]), 26)
     assert weeks.tolist() == ["short", "medium", "medium", "long"]
 
 
 def test_the_longer_of_the_stated_and_the_measured_follow_up_counts():
-    studies = pd.DataFrame(
-        {"trial": ["A", "B", "C"], "modality": "digital", "followup_weeks": [12, None, None]}
-    )
+    studies = pd.DataFrame({"trial": ["A", "B", "C"], "modality": "digital", "followup_weeks": [12, None, None]})
     outcomes = pd.DataFrame({"trial": ["A", "A", "B"], "time_weeks": [12, 30, 8]})
     found = over_time.long_follow_up(studies, outcomes, 26).iloc[0]
     assert (found["trials"], found["stated"], found["long"], found["share"]) == (3, 2, 1, 0.5)

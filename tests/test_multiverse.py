@@ -32,9 +32,7 @@ LIMITS = evaluate.Limits(trials=3, correction_trials=4)
 
 @pytest.fixture(scope="module")
 def sets():
-    return {
-        name: rows for name, rows in pd.read_csv(REFERENCE / "multiverse_data.csv").groupby("set")
-    }
+    return {name: rows for name, rows in pd.read_csv(REFERENCE / "multiverse_data.csv").groupby("set")}
 
 
 @pytest.fixture(scope="module")
@@ -151,11 +149,24 @@ def effects():
         ]:
             number = len(rows)
             rows.append(
-                {"row_id": f"O{number:04}", "trial": f"T{trial}", "study": f"T{trial}", "year": 2018 + trial % 5,
-                 "outcome_domain": "hope", "family": "smd", "recovery_type": "personal", "instrument": instrument,
-                 "time_point": time, "time_weeks": 12.0 + number, "method": method, "flags": "", "selected": True,
-                 "effect": rng.normal(0.3, 0.3), "variance": rng.uniform(0.02, 0.1)}
-            )  # fmt: skip
+                {
+                    "row_id": f"O{number:04}",
+                    "trial": f"T{trial}",
+                    "study": f"T{trial}",
+                    "year": 2018 + trial % 5,
+                    "outcome_domain": "hope",
+                    "family": "smd",
+                    "recovery_type": "personal",
+                    "instrument": instrument,
+                    "time_point": time,
+                    "time_weeks": 12.0 + number,
+                    "method": method,
+                    "flags": "",
+                    "selected": True,
+                    "effect": rng.normal(0.3, 0.3),
+                    "variance": rng.uniform(0.02, 0.1),
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -167,9 +178,7 @@ def small(effects):
 
 def test_each_mask_is_the_selection_rules(effects, small):
     for (time, figure), mask in small[0].items():
-        chosen = select.select(
-            effects, {}, tuple(SMALL["time_point"][time]), tuple(SMALL["figures"][figure])
-        )
+        chosen = select.select(effects, {}, tuple(SMALL["time_point"][time]), tuple(SMALL["figures"][figure]))
         assert mask.tolist() == chosen["selected"].tolist()
     assert len({mask.tobytes() for mask in small[0].values()}) > 2
 
@@ -178,17 +187,9 @@ def test_every_combination_has_its_data_set(effects, small):
     """Each cell of the grid, made again row by row with the functions that notebook 03 uses."""
     taken, data = small
     for at in np.ndindex(data.place.shape):
-        level = dict(
-            zip(
-                data.axes,
-                (data.axes[a][i] for a, i in zip(data.axes, at, strict=True)),
-                strict=True,
-            )
-        )
+        level = dict(zip(data.axes, (data.axes[a][i] for a, i in zip(data.axes, at, strict=True)), strict=True))
         late = SMALL["window"][level["window"]]
-        rows = effects[
-            taken[level["time_point"], level["figures"]] & data_sets.accepts(effects, late)
-        ]
+        rows = effects[taken[level["time_point"], level["figures"]] & data_sets.accepts(effects, late)]
         rows = rows.assign(n_arm1=1, n_arm2=1)
         if level["several"] == "average":
             rows = composites(rows, level["rho"])
@@ -199,9 +200,7 @@ def test_every_combination_has_its_data_set(effects, small):
             assert column == -1
             continue
         inside = np.isfinite(data.v[:, column])
-        assert [t for t, there in zip(data.trials, inside, strict=True) if there] == sorted(
-            rows["trial"]
-        )
+        assert [t for t, there in zip(data.trials, inside, strict=True) if there] == sorted(rows["trial"])
         rows = rows.sort_values("trial")
         np.testing.assert_allclose(data.y[inside, column], rows["effect"], rtol=1e-12)
         np.testing.assert_allclose(data.v[inside, column], rows["variance"], rtol=1e-12)
@@ -210,9 +209,7 @@ def test_every_combination_has_its_data_set(effects, small):
 
 def test_flipped_effects_are_those_of_flipped_rows(effects, small):
     taken, data = small
-    turned = data_sets.data_sets(
-        effects.assign(effect=-effects["effect"]), taken, SMALL, LIMITS.trials
-    )
+    turned = data_sets.data_sets(effects.assign(effect=-effects["effect"]), taken, SMALL, LIMITS.trials)
     for here, there in zip(data.place.ravel(), turned.place.ravel(), strict=True):
         assert (here < 0) == (there < 0)
         if here < 0:
@@ -227,10 +224,7 @@ def test_grid_holds_the_single_fits(small):
     grid = evaluate.on_grid(found["ci_low"], data.place)
     main = pd.DataFrame(dict(zip(["trial", "effect", "variance"], data.main(), strict=True)))
     fit = univariate(main.assign(n_arm1=1, n_arm2=1), "PM", "wald")
-    at = [
-        SMALL[c].index(x)
-        for c, x in (("small_study", "none"), ("estimator", "PM"), ("interval", "wald"))
-    ]
+    at = [SMALL[c].index(x) for c, x in (("small_study", "none"), ("estimator", "PM"), ("interval", "wald"))]
     assert grid[(0, *at, *[0] * data.place.ndim)] == pytest.approx(fit.ci_low, abs=1e-9)
     fixed = SMALL["estimator"].index("fixed")
     assert np.isnan(found["effect"][:, :, fixed, SMALL["interval"].index("hartung_knapp")]).all()
@@ -255,9 +249,7 @@ def test_table_names_each_result_once_and_counts_all(small):
     assert not table.duplicated(["data_set", "k", "effect", "ci_low", "ci_high", "tau2"]).any()
     axes = {name: SMALL[name] for name in evaluate.MODEL_CHOICES} | data.axes
     for row in table.sample(40, random_state=1).itertuples():
-        at = tuple(
-            [str(x) for x in levels].index(getattr(row, name)) for name, levels in axes.items()
-        )
+        at = tuple([str(x) for x in levels].index(getattr(row, name)) for name, levels in axes.items())
         assert grid[at] == row.ci_low
 
 
@@ -266,9 +258,7 @@ def test_summary_and_influence_by_hand():
     grid = {"effect": effect, "ci_low": effect - 1.5, "ci_high": effect + 1.5}
     found = curve.summary(grid)
     assert (found["estimable"], found["median"], found["share_ci_above_0"]) == (4, 1.5, 0.5)
-    moved = curve.influence_of_choices(effect, {"a": ["x", "y", "z"], "b": [1, 2]}).set_index(
-        "choice"
-    )
+    moved = curve.influence_of_choices(effect, {"a": ["x", "y", "z"], "b": [1, 2]}).set_index("choice")
     assert moved.loc["a"].tolist() == pytest.approx([0.8, 0.8, 2.0])
     assert moved.loc["b"].tolist() == pytest.approx([0.2, 0.2, 1.0])
     strips = curve.panel(effect, {"a": ["x", "y", "z"], "b": [1, 2]}, bins=2)
@@ -305,9 +295,16 @@ def test_probability_is_uniform_without_an_effect_and_small_with_one(small):
 
 def test_published_effects_are_turned():
     reviews = pd.DataFrame(
-        {"review": list("abcd"), "outcome_domain": "hope", "measure": ["SMD", "RR", "MD", "g"], "effect": [-0.3, 0.5, 1, 0.2],
-         "ci_low": [-0.5, 0.25, 0, 0.1], "ci_high": [-0.1, 1.0, 2, 0.3], "higher_is_better": ["no", "no", "no", "yes"]}
-    )  # fmt: skip
+        {
+            "review": list("abcd"),
+            "outcome_domain": "hope",
+            "measure": ["SMD", "RR", "MD", "g"],
+            "effect": [-0.3, 0.5, 1, 0.2],
+            "ci_low": [-0.5, 0.25, 0, 0.1],
+            "ci_high": [-0.1, 1.0, 2, 0.3],
+            "higher_is_better": ["no", "no", "no", "yes"],
+        }
+    )
     found = curve.published(reviews)
     assert found["review"].tolist() == ["a", "b", "d"]
     assert found["effect"].tolist() == pytest.approx([0.3, np.log(2), 0.2])

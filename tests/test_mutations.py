@@ -47,12 +47,8 @@ def test_copies_are_sorted_by_what_happens(chain):
     moved = mutations.by_ten(mutations.np.random.default_rng(0), database.at[row, "sd_arm1"])
     happened, rules = chain.happens(cell(chain, "database/outcomes", row, "sd_arm1", moved))
     assert happened == mutations.FLAGGED and "printed_effect_differs" in rules
-    assert (
-        chain.happens(cell(chain, "database/outcomes", row, "note", "x"))[0] == mutations.HARMLESS
-    )
-    printed = database.index[
-        database.outcome_type.eq("precalc") & database.effect.str.startswith("-")
-    ]
+    assert chain.happens(cell(chain, "database/outcomes", row, "note", "x"))[0] == mutations.HARMLESS
+    printed = database.index[database.outcome_type.eq("precalc") & database.effect.str.startswith("-")]
     happened, _ = chain.happens(cell(chain, "database/outcomes", printed[0], "effect", "-0.0791"))
     assert happened in (mutations.SILENT, mutations.HARMLESS)  # nothing else says what it was
 

@@ -28,8 +28,7 @@ def test_models_agree_with_metafor(name, model):
     expected = stored[model]
     fit = univariate(as_effects(stored["yi"], stored["vi"]), *MODELS[model])
     ours = {"se": fit.standard_error} | {
-        key: getattr(fit, key)
-        for key in "effect ci_low ci_high p_value tau2 i2 q q_p pi_low pi_high".split()
+        key: getattr(fit, key) for key in "effect ci_low ci_high p_value tau2 i2 q q_p pi_low pi_high".split()
     }
     for key in expected:
         if model == "fixed" and key == "tau2":
@@ -52,22 +51,14 @@ def test_q_profile_agrees_with_metafor(name):
 
 @pytest.mark.parametrize(
     ("recovery_type", "effect", "low", "high", "i2"),
-    [
-        ("clinical", 0.19, 0.11, 0.27, 10),
-        ("personal", 0.15, 0.04, 0.27, 43),
-        ("functional", 0.08, -0.02, 0.18, 36),
-    ],
+    [("clinical", 0.19, 0.11, 0.27, 10), ("personal", 0.15, 0.04, 0.27, 43), ("functional", 0.08, -0.02, 0.18, 36)],
 )
 def test_smit_2022_is_reproduced_from_its_open_database(recovery_type, effect, low, high, i2):
     """Smit et al. 2022 (doi 10.1017/S0033291722002422), abstract: g, CI and the Q-based I2."""
     sheet = pd.read_csv(HERE.parent / "data/raw/database/outcomes.csv")
     rows = sheet[sheet["recovery_type"].eq(recovery_type)]
     fit = univariate(as_effects(rows["effect"].to_numpy(), rows["se"].to_numpy() ** 2))
-    assert (round(fit.effect, 2), round(fit.ci_low, 2), round(fit.ci_high, 2)) == (
-        effect,
-        low,
-        high,
-    )
+    assert (round(fit.effect, 2), round(fit.ci_low, 2), round(fit.ci_high, 2)) == (effect, low, high)
     assert round(fit.i2_from_q) == i2
 
 

@@ -4,12 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from peersupport.pool.absolute import (
-    commonest_scale,
-    nnt_furukawa,
-    nnt_kraemer_kupfer,
-    nnt_risk_ratio,
-)
+from peersupport.pool.absolute import commonest_scale, nnt_furukawa, nnt_kraemer_kupfer, nnt_risk_ratio
 
 
 @pytest.mark.parametrize(("g", "nnt"), [(0.2, 8.9), (0.5, 3.6), (0.8, 2.3)])
@@ -18,9 +13,7 @@ def test_kraemer_kupfer_table(g, nnt):
     assert round(nnt_kraemer_kupfer(g), 1) == nnt
 
 
-@pytest.mark.parametrize(
-    ("g", "baseline", "nnt"), [(0.2, 0.2, 16.5), (0.5, 0.2, 6.0), (0.8, 0.5, 3.5)]
-)
+@pytest.mark.parametrize(("g", "baseline", "nnt"), [(0.2, 0.2, 16.5), (0.5, 0.2, 6.0), (0.8, 0.5, 3.5)])
 def test_furukawa_table(g, baseline, nnt):
     """Furukawa & Leucht 2011, table 1: SMD 0.2 at 20% 16.5, 0.5 at 20% 6.0, 0.8 at 50% 3.5."""
     assert round(nnt_furukawa(g, baseline), 1) == nnt
@@ -50,9 +43,7 @@ def test_baseline_must_be_a_probability(baseline):
 
 def test_an_sd_on_another_scoring_is_set_aside():
     """RAS as a mean of items (SD 0.7) among sums of items (SD 11 and 14)."""
-    rows = pd.DataFrame(
-        {"row_id": list("abc"), "trial": list("123"), "instrument": "RAS", "outcome_domain": "hope"}
-    )
+    rows = pd.DataFrame({"row_id": list("abc"), "trial": list("123"), "instrument": "RAS", "outcome_domain": "hope"})
     sds = {"sd_arm2": [11.0, 14.0, 0.7], "n_arm2": 41}
     scale = commonest_scale(rows, rows[["row_id"]].assign(outcome_type="msd", **sds))
     assert scale["trials"] == 2

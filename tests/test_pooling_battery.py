@@ -21,12 +21,8 @@ from peersupport.pool.models import (
 )
 from peersupport.text import sentences
 
-ISSUE_2 = (
-    "outcome_domain family model k n effect ci_low ci_high p_value pi_low pi_high tau2 i2 q q_p"
-)
-ISSUE_5 = (
-    "trials tau2_ci_low tau2_ci_high i2_ci_low i2_ci_high sigma2_between sigma2_within df note"
-)
+ISSUE_2 = "outcome_domain family model k n effect ci_low ci_high p_value pi_low pi_high tau2 i2 q q_p"
+ISSUE_5 = "trials tau2_ci_low tau2_ci_high i2_ci_low i2_ci_high sigma2_between sigma2_within df note"
 SETTINGS = Settings()
 NUMBERS = [c for c in COLUMNS if c.startswith(("ci", "pi", "tau2", "i2", "q", "sigma"))]
 
@@ -48,15 +44,7 @@ def effects(**columns) -> pd.DataFrame:
             "n_arm2": [50, 50, 80, 60, 40, 100, 70],
             "method": ["means", "means", "means", "standardised", "means", "change", "p_value"],
             "selected": True,
-            "design": [
-                "rct",
-                "rct",
-                "cluster_rct",
-                "pilot_rct",
-                "quasi_experimental",
-                "rct",
-                "rct",
-            ],
+            "design": ["rct", "rct", "cluster_rct", "pilot_rct", "quasi_experimental", "rct", "rct"],
             "helper_experience": ["distress"] * 5 + ["community", "mixed"],
             "risk_of_bias": ["low", "low", "low", "some_concerns", "high", "low", "no_information"],
         }
@@ -104,10 +92,7 @@ def test_main_model_counts_a_trial_once_and_people_once():
 
 def test_highest_and_lowest_take_one_end_of_the_trial_with_two_effects():
     found = fit_battery(only(effects()), SETTINGS)
-    first = {
-        name: found[name].effects.set_index("trial").loc["A", "effect"]
-        for name in ("highest", "lowest")
-    }
+    first = {name: found[name].effects.set_index("trial").loc["A", "effect"] for name in ("highest", "lowest")}
     assert first == {"highest": 0.5, "lowest": 0.1}
 
 
@@ -122,9 +107,7 @@ def test_outlier_is_left_out_and_named():
 
 def test_models_that_cannot_be_had_say_why_and_hold_no_number():
     few = only(effects()).rows.drop_duplicates("trial").head(3)
-    table = pooled_table(
-        list(fit_battery(Domain("hope", "smd", few), SETTINGS).values())
-    ).set_index("model")
+    table = pooled_table(list(fit_battery(Domain("hope", "smd", few), SETTINGS).values())).set_index("model")
     for name in ("three_level", "che_rve", "pet_peese", "selection_3psm", "window_2020_2025"):
         assert table.loc[name, "note"].startswith("not estimated: ")
         assert table.loc[name, [*NUMBERS, "effect", "p_value", "df"]].isna().all()
@@ -149,9 +132,7 @@ def test_che_and_three_level_take_the_rows_themselves():
     found = fit_battery(only(effects()), SETTINGS)
     for name in ("three_level", "che_rve"):
         assert (found[name].k, found[name].trials) == (7, 6)
-        assert found[name].tau2 == pytest.approx(
-            found[name].sigma2_between + found[name].sigma2_within
-        )
+        assert found[name].tau2 == pytest.approx(found[name].sigma2_between + found[name].sigma2_within)
 
 
 def test_bayes_row_has_its_probabilities():
@@ -172,9 +153,7 @@ def test_domains_need_three_trials_and_selected_rows():
 def test_families_are_never_mixed_and_service_use_is_joined():
     domain = ["hospitalisation"] * 4 + ["service_use"] * 3
     found = domains(
-        effects(outcome_domain=domain, family="log_rr", recovery_type=None),
-        3,
-        ["hospitalisation", "service_use"],
+        effects(outcome_domain=domain, family="log_rr", recovery_type=None), 3, ["hospitalisation", "service_use"]
     )
     assert [(d.name, d.family, d.trials) for d in found] == [
         ("hospitalisation", "log_rr", 3),
@@ -184,9 +163,9 @@ def test_families_are_never_mixed_and_service_use_is_joined():
 
 
 def test_study_facts_come_by_study_and_missing_judgements_are_said():
-    studies = pd.DataFrame(
-        {"study": ["A 2015"], "design": ["rct"], "helper_experience": ["mixed"]}
-    ).assign(condition_arm2="waitlist")
+    studies = pd.DataFrame({"study": ["A 2015"], "design": ["rct"], "helper_experience": ["mixed"]}).assign(
+        condition_arm2="waitlist"
+    )
     risk = pd.DataFrame({"study": ["A 2015"], "domain": ["overall"], "judgement": ["high"]})
     bare = effects().drop(columns=["design", "helper_experience", "risk_of_bias"])
     joined = with_study_facts(bare, studies, risk)
@@ -221,10 +200,7 @@ def test_wide_interval_is_told_as_compatible_with_both_directions():
     [
         ({"n": 10.2, "n_low": 20.4, "n_high": 5.1}, "10 (5 to 20)"),
         ({"n": -10.2, "n_low": -5.1, "n_high": -20.4}, "10 to harm (5 to 20)"),
-        (
-            {"n": 30.0, "n_low": -8.4, "n_high": 6.0},
-            "30 to benefit (6 to benefit, through infinity, to 8 to harm)",
-        ),
+        ({"n": 30.0, "n_low": -8.4, "n_high": 6.0}, "30 to benefit (6 to benefit, through infinity, to 8 to harm)"),
     ],
 )
 def test_numbers_needed_to_treat_in_words(row, words):

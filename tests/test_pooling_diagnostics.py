@@ -6,14 +6,7 @@ from metafor_reference import agree, as_effects, reference
 
 from peersupport.pool import influence
 from peersupport.pool.fit import univariate
-from peersupport.pool.small_study import (
-    egger,
-    egger_by_size,
-    pet_peese,
-    rank_test,
-    trim_and_fill,
-    weighted_line,
-)
+from peersupport.pool.small_study import egger, egger_by_size, pet_peese, rank_test, trim_and_fill, weighted_line
 
 SETS = pytest.mark.parametrize("name", reference())
 REFITTED = pytest.mark.parametrize("name", [n for n, s in reference().items() if s["k"] <= 70])

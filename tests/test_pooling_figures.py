@@ -47,9 +47,7 @@ def ticks_in_view(axes) -> list:
         label
         for axis, which in ((axes.xaxis, 0), (axes.yaxis, 1))
         for label in axis.get_ticklabels()
-        if min(axis.get_view_interval())
-        <= label.get_position()[which]
-        <= max(axis.get_view_interval())
+        if min(axis.get_view_interval()) <= label.get_position()[which] <= max(axis.get_view_interval())
     ]
 
 
@@ -84,9 +82,7 @@ def test_forest_shows_every_trial_and_stays_on_the_page(trials, family):
 
 def test_forest_leaves_out_dots_that_the_tool_does_not_have():
     rows = as_effects([0.2, 0.3, 0.25], [0.01, 0.02, 0.02], trial=["A", "B", "C"])
-    risk = pd.DataFrame(
-        {"study": ["A", "A"], "domain": ["deviations", "overall"], "judgement": ["low", "high"]}
-    )
+    risk = pd.DataFrame({"study": ["A", "A"], "domain": ["deviations", "overall"], "judgement": ["low", "high"]})
     figure = forest(univariate(rows.assign(year=2020)), title="x", model_line="m", risk=risk)
     signs = [t.get_text() for t in figure.axes[0].texts if t.get_text() in "+×?"]
     assert (signs.count("+"), signs.count("×"), signs.count("?")) == (1, 1, 12)
@@ -103,10 +99,7 @@ def test_forest_groups_have_their_own_diamonds():
     given = domain(12)
     fit = fit_model(given, MAIN, Settings())
     halves = {"One": given.rows.iloc[:6], "Two": given.rows.iloc[6:]}
-    groups = {
-        name: fit_model(Domain("hope", "smd", rows), MAIN, Settings())
-        for name, rows in halves.items()
-    }
+    groups = {name: fit_model(Domain("hope", "smd", rows), MAIN, Settings()) for name, rows in halves.items()}
     figure = forest(fit, title="Hope", model_line="m", groups=groups)
     words = [t.get_text() for t in figure.axes[0].texts]
     assert len(figure.axes[0].patches) == 3
@@ -154,8 +147,13 @@ def test_summary_forest_gives_each_family_its_axis():
 
 @pytest.mark.parametrize(
     ("value", "family", "words"),
-    [(-0.001, "smd", "0.00"), (-0.25, "smd", "−0.25"), (np.log(2), "log_rr", "2.00"),
-     (-20.0, "log_rr", "<0.01"), (900.0, "log_rr", "99+")],
-)  # fmt: skip
+    [
+        (-0.001, "smd", "0.00"),
+        (-0.25, "smd", "−0.25"),
+        (np.log(2), "log_rr", "2.00"),
+        (-20.0, "log_rr", "<0.01"),
+        (900.0, "log_rr", "99+"),
+    ],
+)
 def test_numbers_as_a_reader_sees_them(value, family, words):
     assert shown(value, family) == words

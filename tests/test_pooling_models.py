@@ -20,12 +20,7 @@ NESTED = pytest.mark.parametrize("name", reference("multilevel"))
 
 def nested(name):
     stored = reference("multilevel")[name]
-    return (
-        stored,
-        np.array(stored["yi"], float),
-        np.array(stored["vi"], float),
-        np.array(stored["trial"]),
-    )
+    return (stored, np.array(stored["yi"], float), np.array(stored["vi"], float), np.array(stored["trial"]))
 
 
 @NESTED
@@ -78,9 +73,7 @@ def test_konstantopoulos_2011_has_its_published_three_level_estimates():
 
 def test_lowest_point_is_exact_inside_and_at_a_bound():
     def function(at):
-        return np.cosh(at[0] - np.pi) + (at[1] + 1) ** 2, np.array(
-            [np.sinh(at[0] - np.pi), 2 * (at[1] + 1)]
-        )
+        return np.cosh(at[0] - np.pi) + (at[1] + 1) ** 2, np.array([np.sinh(at[0] - np.pi), 2 * (at[1] + 1)])
 
     found = lowest(function, [(0.0, 3.0), (9.0, 0.0)], [(-np.inf, np.inf), (0.0, np.inf)])
     assert found[1] == 0 and abs(found[0] - np.pi) < 1e-14
@@ -134,9 +127,7 @@ print({lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["use
 def test_linear_algebra_has_one_thread_whatever_the_environment_says():
     """With two, sums round otherwise."""
     several = os.environ | dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "4")
-    found = subprocess.run(
-        [sys.executable, "-c", THREADS], env=several, capture_output=True, text=True, check=True
-    )
+    found = subprocess.run([sys.executable, "-c", THREADS], env=several, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "{1}"
 
 
@@ -161,8 +152,7 @@ def test_posterior_agrees_with_a_grid_that_knows_nothing_of_the_algebra():
     mu = np.linspace(-3, 3.5, 1301)
     tau = np.linspace(0, 4, 1201)
     log_p = stats.halfnorm.logpdf(tau, scale=scale)[None, :] + sum(
-        stats.norm.logpdf(yi, mu[:, None], np.sqrt(vi + tau[None, :] ** 2))
-        for yi, vi in zip(y, v, strict=True)
+        stats.norm.logpdf(yi, mu[:, None], np.sqrt(vi + tau[None, :] ** 2)) for yi, vi in zip(y, v, strict=True)
     )
     mass = np.exp(log_p - log_p.max())
     mass[:, [0, -1]] /= 2  # trapezoid in tau
@@ -172,11 +162,7 @@ def test_posterior_agrees_with_a_grid_that_knows_nothing_of_the_algebra():
     grid_mean = of_mu @ mu
     agree(ours.mu_mean, grid_mean, 1e-4)
     agree(ours.mu_sd, np.sqrt(of_mu @ (mu - grid_mean) ** 2), 1e-4)
-    agree(
-        1 - ours.mu_cdf(0.2),
-        of_mu[mu > 0.2 + 1e-9].sum() + of_mu[np.isclose(mu, 0.2)].sum() / 2,
-        1e-3,
-    )
+    agree(1 - ours.mu_cdf(0.2), of_mu[mu > 0.2 + 1e-9].sum() + of_mu[np.isclose(mu, 0.2)].sum() / 2, 1e-3)
     agree(ours.weight @ ours.tau, mass.sum(axis=0) @ tau, 1e-4)
 
 

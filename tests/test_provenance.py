@@ -10,7 +10,7 @@ from peersupport.intake import clean, provenance
 from peersupport.store.codebook import codebook
 from peersupport.store.sheets import read_raw
 
-ROUTES = ["means", "mean_difference", "standardised", "odds_ratio_rr", "hazard_ratio", "events_or", "p_value"]  # fmt: skip
+ROUTES = ["means", "mean_difference", "standardised", "odds_ratio_rr", "hazard_ratio", "events_or", "p_value"]
 
 
 @cache
@@ -91,9 +91,9 @@ def test_trail_shows_the_flag_of_a_wrong_sign():
 def test_every_effect_has_a_trail_in_the_order_of_the_steps():
     _, found, trail = real()
     assert set(trail.row_id) == set(found.index)
-    order = ["printed", "second coder", "consensus", "correction", "route", "direction", "flag", "value", "source"]  # fmt: skip
-    rank = trail.step.map(order.index).replace(order.index("consensus"), order.index("second coder"))  # fmt: skip
-    assert rank.groupby(trail.row_id, sort=False).agg(lambda part: part.is_monotonic_increasing).all()  # fmt: skip
+    order = ["printed", "second coder", "consensus", "correction", "route", "direction", "flag", "value", "source"]
+    rank = trail.step.map(order.index).replace(order.index("consensus"), order.index("second coder"))
+    assert rank.groupby(trail.row_id, sort=False).agg(lambda part: part.is_monotonic_increasing).all()
 
 
 def test_row_without_a_trail_is_named():

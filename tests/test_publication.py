@@ -10,22 +10,14 @@ from peersupport.text import tables as pub
 
 
 def small_table() -> pub.PublicationTable:
-    body = pd.DataFrame(
-        {
-            "Study": ["A 2020", "B 2021", "C 2022"],
-            "Population": ["x", "x", "y"],
-            "n": ["1", "–", "3"],
-        }
-    )
+    body = pd.DataFrame({"Study": ["A 2020", "B 2021", "C 2022"], "Population": ["x", "x", "y"], "n": ["1", "–", "3"]})
     return pub.PublicationTable("t1", "Table 1", body, group="Population", notes=["nr: not seen."])
 
 
 def test_word_holds_every_row_under_its_group_and_the_notes():
     document = Document(io.BytesIO(small_table().word()))
     rows = [[cell.text for cell in row.cells] for row in document.tables[0].rows]
-    assert rows == [
-        ["Study", "n"], ["x", "x"], ["A 2020", "1"], ["B 2021", "–"], ["y", "y"], ["C 2022", "3"],
-    ]  # fmt: skip
+    assert rows == [["Study", "n"], ["x", "x"], ["A 2020", "1"], ["B 2021", "–"], ["y", "y"], ["C 2022", "3"]]
     assert [p.text for p in document.paragraphs] == ["Table 1", "nr: not seen."]
 
 
@@ -53,5 +45,9 @@ def test_delivery_and_format_as_printed():
     told = [("Digital", "Group"), ("In person", "Both"), ("Hybrid", "Not reported")]
     told += [("Not reported", "Group"), ("Not reported", "Not reported")]
     assert [pub._delivery(*pair) for pair in told] == [
-        "Digital, group", "In person, one to one and group", "Hybrid", "nr, group", "nr",
-    ]  # fmt: skip
+        "Digital, group",
+        "In person, one to one and group",
+        "Hybrid",
+        "nr, group",
+        "nr",
+    ]

@@ -14,9 +14,7 @@ ROWS = re.findall(r"^\| ([A-Z][\w ]+) \| (\d+) \| (.+?) \| (.+?) \|$", README, r
 @pytest.fixture(scope="module")
 def pooled():
     table = pd.read_csv(ROOT / "data/processed/tables/pooled_outcomes.csv")
-    return table[table.model.eq("random_reml_hk") & table.family.eq("smd")].set_index(
-        "outcome_domain"
-    )
+    return table[table.model.eq("random_reml_hk") & table.family.eq("smd")].set_index("outcome_domain")
 
 
 def test_the_readme_has_its_table():

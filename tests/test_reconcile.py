@@ -76,10 +76,14 @@ def test_agreement_table_has_codes_figures_and_themes():
     cells = {
         "studies": pairs(*THIRTY),
         "outcomes": pairs(["1.70", "2", ""], ["1.7", "3", ""], "effect"),
-        "themes": pairs(*two_by_two(2, 1, 0, 1)).assign(key=["A|benefit|hope", "B|benefit|hope", "A|barrier|tokenism", "B|barrier|tokenism"]),
-    }  # fmt: skip
+        "themes": pairs(*two_by_two(2, 1, 0, 1)).assign(
+            key=["A|benefit|hope", "B|benefit|hope", "A|barrier|tokenism", "B|barrier|tokenism"]
+        ),
+    }
     table = agreement.agreement(cells).set_index(["sheet", "column"])
-    assert table.loc[("studies", "design"), ["n", "agree", "kappa"]].tolist() == pytest.approx([30, 0.8, 0.6721], abs=1e-4)  # fmt: skip
+    assert table.loc[("studies", "design"), ["n", "agree", "kappa"]].tolist() == pytest.approx(
+        [30, 0.8, 0.6721], abs=1e-4
+    )
     assert table.loc[("outcomes", "effect"), "agree"] == pytest.approx(2 / 3)
     assert table.loc[("outcomes", "effect"), ["kappa", "ac1"]].isna().all()
     assert table.loc[("themes", "hope"), "agree"] == 1
@@ -116,16 +120,21 @@ def test_theme_that_one_coder_lists_is_a_difference():
     raw = small()
     cells = reconcile.double_coded("themes", raw["coder_a/themes"], raw["coder_b/themes"])
     differ = cells[cells.a != cells.b]
-    assert differ[["key", "a", "b"]].to_numpy().tolist() == [
-        ["Dunn 2024|barrier|tokenism", "1", "0"]
-    ]
+    assert differ[["key", "a", "b"]].to_numpy().tolist() == [["Dunn 2024|barrier|tokenism", "1", "0"]]
     assert len(cells) == 3 * 2  # every study of either coder, every theme of either
 
 
 A = sheet(study=["S 1", "S 2", "S 3"], design=["rct", "rct", "cohort"], note=["x", "y", "z"])
 B = sheet(study=["S 3", "S 1", "S 2"], design=["pre_post", "rct", "cohort"])
-RULING = sheet(sheet=["studies"] * 2, key=["S 2", "S 3"], column=["design"] * 2, a=["rct", "cohort"],
-               b=["cohort", "pre_post"], value=["cohort", "mixed_methods"], reason=["p. 3", "p. 4"])  # fmt: skip
+RULING = sheet(
+    sheet=["studies"] * 2,
+    key=["S 2", "S 3"],
+    column=["design"] * 2,
+    a=["rct", "cohort"],
+    b=["cohort", "pre_post"],
+    value=["cohort", "mixed_methods"],
+    reason=["p. 3", "p. 4"],
+)
 
 
 def decided(consensus=RULING, a=A, b=B):
@@ -153,7 +162,7 @@ def test_undecided_cell_stops_and_is_named():
 def test_no_coder_has_precedence():
     """Changing the coders' places changes nothing in what was decided."""
     other = decided(a=B.merge(A[["study", "note"]]), b=A[["study", "design"]])
-    assert other.set_index("key").value.sort_index().equals(decided().set_index("key").value.sort_index())  # fmt: skip
+    assert other.set_index("key").value.sort_index().equals(decided().set_index("key").value.sort_index())
 
 
 def test_ruling_of_another_sheet_decides_nothing():
@@ -180,7 +189,7 @@ def test_theme_of_the_second_coder_alone_can_stand():
 
 # ---------------------------------------------------------------- corrections
 
-CORRECTION = dict(sheet=["studies"], key=["S 2"], column=["design"], printed=["rct"], value=["cohort"], reason=["p. 9"])  # fmt: skip
+CORRECTION = dict(sheet=["studies"], key=["S 2"], column=["design"], printed=["rct"], value=["cohort"], reason=["p. 9"])
 
 
 def test_correction_changes_its_cell_and_no_other():
@@ -207,8 +216,14 @@ def test_correction_that_does_not_fit_stops_and_is_named(cell, said):
 
 
 def test_corrected_key_takes_its_other_corrections_along():
-    rows = sheet(sheet=["studies"] * 2, key=["S 2"] * 2, column=["study", "design"], printed=["S 2", "rct"],
-                 value=["S 2a", "cohort"], reason=["two reports", "p. 9"])  # fmt: skip
+    rows = sheet(
+        sheet=["studies"] * 2,
+        key=["S 2"] * 2,
+        column=["study", "design"],
+        printed=["S 2", "rct"],
+        value=["S 2a", "cohort"],
+        reason=["two reports", "p. 9"],
+    )
     table = reconcile.correct("studies", "studies", A, rows)
     assert table.loc[1, ["study", "design"]].tolist() == ["S 2a", "cohort"]
 
@@ -217,22 +232,27 @@ def test_corrected_key_takes_its_other_corrections_along():
 
 
 def test_database_fills_only_what_the_coders_leave_silent():
-    coded = sheet(study=["S 1", "S 2", "S 3"], design=["rct", "", "rct"], supervision=["nr", "yes", "no"],
-                  helper_experience=["unclear", "distress", "mixed"])  # fmt: skip
-    known = sheet(study=["S 2", "S 1", "S 9"], design=["cohort", "pre_post", "rct"], supervision=["no", "yes", "nr"],
-                  helper_experience=["mixed", "distress", "distress"])  # fmt: skip
+    coded = sheet(
+        study=["S 1", "S 2", "S 3"],
+        design=["rct", "", "rct"],
+        supervision=["nr", "yes", "no"],
+        helper_experience=["unclear", "distress", "mixed"],
+    )
+    known = sheet(
+        study=["S 2", "S 1", "S 9"],
+        design=["cohort", "pre_post", "rct"],
+        supervision=["no", "yes", "nr"],
+        helper_experience=["mixed", "distress", "distress"],
+    )
     table = reconcile.add_database_studies(coded, known).set_index("study")
-    assert table.source.to_dict() == {"S 1": "both", "S 2": "both", "S 3": "coder", "S 9": "open_database"}  # fmt: skip
+    assert table.source.to_dict() == {"S 1": "both", "S 2": "both", "S 3": "coder", "S 9": "open_database"}
     assert table.loc["S 1"].tolist()[:3] == ["rct", "yes", "distress"]
     assert table.loc["S 2"].tolist()[:3] == ["cohort", "yes", "distress"]
     assert table.loc["S 3"].tolist()[:3] == ["rct", "no", "mixed"]
 
 
 def test_silence_of_the_database_hides_nothing():
-    coded, known = (
-        sheet(study=["S 1"], supervision=["unclear"]),
-        sheet(study=["S 1"], supervision=["nr"]),
-    )
+    coded, known = (sheet(study=["S 1"], supervision=["unclear"]), sheet(study=["S 1"], supervision=["nr"]))
     assert reconcile.add_database_studies(coded, known).supervision.tolist() == ["unclear"]
 
 
@@ -260,9 +280,9 @@ def test_tidy_tables_of_the_small_sheets():
     assert studies.followup_weeks["Able 2021"] == 52  # from the database
     assert studies.trial["Clark 2023"] == outcomes.trial["O0005"] == "Able 2021"
     assert outcomes.mean_arm1["O0003"] == 8.1 and outcomes.sd_arm1["D0001"] == 5.8
-    assert outcomes.recovery_type[["O0001", "O0002", "O0004"]].tolist() == [
-        "clinical",
-        "personal",
-        "",
-    ]
-    assert tables["themes"].set_index("study").kind.to_dict() == {"Able 2021": "primary", "Dunn 2024": "primary", "Frost 2020": "review"}  # fmt: skip
+    assert outcomes.recovery_type[["O0001", "O0002", "O0004"]].tolist() == ["clinical", "personal", ""]
+    assert tables["themes"].set_index("study").kind.to_dict() == {
+        "Able 2021": "primary",
+        "Dunn 2024": "primary",
+        "Frost 2020": "review",
+    }

@@ -16,9 +16,7 @@ from peersupport.report import claims, html, notebooks, pictures, site, studies
 
 ROOT = Path(__file__).parents[1]
 HOSTILE = "<script>bad()</script> [x](javascript:bad()) {{ bad }} ```{raw} html\n`{ref}`"
-INDEX = {
-    "one": {"file": "one.png", "size": (4, 2), "title": "One", "alt": "A dot", "notebook": "x"}
-}
+INDEX = {"one": {"file": "one.png", "size": (4, 2), "title": "One", "alt": "A dot", "notebook": "x"}}
 
 
 def picture_output(**about):
@@ -51,17 +49,13 @@ def test_a_heading_obeys_nothing_that_a_name_holds():
     assert all(heading[at - 1] == "\\" for at, sign in enumerate(heading) if sign in "<[{`(")
 
 
-@pytest.mark.parametrize(
-    "address", ["javascript:bad()", "data:text/html,x", "//host/x", "www.x.org", ""]
-)
+@pytest.mark.parametrize("address", ["javascript:bad()", "data:text/html,x", "//host/x", "www.x.org", ""])
 def test_only_addresses_of_the_web_become_links(address):
     assert "href" not in html.link(address)
 
 
 def test_an_address_is_a_link_and_keeps_to_its_attribute():
-    assert html.link(' https://a.org/"onclick=x ', "source") == (
-        '<a href="https://a.org/&#34;onclick=x">source</a>'
-    )
+    assert html.link(' https://a.org/"onclick=x ', "source") == ('<a href="https://a.org/&#34;onclick=x">source</a>')
     assert html.doi_link('10.1/a"b') == '<a href="https://doi.org/10.1/a%22b">doi:10.1/a&#34;b</a>'
 
 
@@ -89,9 +83,7 @@ def test_codes_are_shown_by_their_labels():
         },
     }
     row = {"tool": "rob2", "domain": "missing_data", "country": "GBR;XXX", "note": "rob2"}
-    shown = {
-        name: studies.labelled("a", row, name, book, {"GBR": "United Kingdom"}) for name in row
-    }
+    shown = {name: studies.labelled("a", row, name, book, {"GBR": "United Kingdom"}) for name in row}
     assert list(shown.values()) == ["RoB 2", "Missing data", "United Kingdom, XXX", "rob2"]
 
 
@@ -105,9 +97,7 @@ def test_columns_that_hold_nothing_are_left_out():
 
 
 def test_a_figure_carries_its_alt_text_and_links_to_the_large_one(tmp_path):
-    page = notebooks.notebook_page(
-        notebook_of(picture_output(alt="A dot", figure="one")), "x", INDEX, tmp_path
-    )
+    page = notebooks.notebook_page(notebook_of(picture_output(alt="A dot", figure="one")), "x", INDEX, tmp_path)
     html = page.cells[1].outputs[0].data["text/html"]
     assert 'href="../figures/one.png"' in html and 'alt="A dot"' in html
     assert not list(tmp_path.iterdir())
@@ -158,10 +148,18 @@ def test_tables_of_a_notebook_share_no_ids():
 
 def claim(**about):
     row = {
-        "claim_id": "C03", "claim": "Empowerment improves.", "verdict": "supported", "estimate": 0.21,
-        "ci_low": 0.01, "ci_high": 0.42, "k": 6, "n": 1207, "reason": "r", "quantity": "Hedges g",
+        "claim_id": "C03",
+        "claim": "Empowerment improves.",
+        "verdict": "supported",
+        "estimate": 0.21,
+        "ci_low": 0.01,
+        "ci_high": 0.42,
+        "k": 6,
+        "n": 1207,
+        "reason": "r",
+        "quantity": "Hedges g",
         "verdict_left_out": "supported",
-    }  # fmt: skip
+    }
     return next(pd.DataFrame([row | about]).itertuples())
 
 
@@ -190,19 +188,11 @@ def test_the_number_of_a_claim_is_read_as_its_quantity(about, expected):
 
 def test_what_speaks_against_a_claim_comes_from_the_tables():
     labels = {"empowerment": "Empowerment"}
-    words = " ".join(
-        claims.against(claim(verdict_left_out="not_testable"), *frames(-0.2, -1), labels)
-    )
-    assert (
-        "−0.20 to 0.60" in words and "certainty is low" in words and "risk of bias (why)" in words
-    )
+    words = " ".join(claims.against(claim(verdict_left_out="not_testable"), *frames(-0.2, -1), labels))
+    assert "−0.20 to 0.60" in words and "certainty is low" in words and "risk of bias (why)" in words
     assert "would be not testable" in words
-    assert claims.against(claim(), *frames(0.1, 0), labels) == [
-        "Nothing in the tables that its rule reads."
-    ]
-    assert claims.against(claim(ci_low=-0.1), *frames(0.1, 0), labels) == [
-        "The interval includes no effect."
-    ]
+    assert claims.against(claim(), *frames(0.1, 0), labels) == ["Nothing in the tables that its rule reads."]
+    assert claims.against(claim(ci_low=-0.1), *frames(0.1, 0), labels) == ["The interval includes no effect."]
 
 
 def test_a_claim_is_a_paragraph_in_which_markup_is_text():

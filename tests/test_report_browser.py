@@ -16,9 +16,7 @@ from playwright.sync_api import expect
 from peersupport.report.site import SUMMARY, build
 
 ROOT = Path(__file__).parents[1]
-HOSTILE = (
-    "<script>document.title = 'obeyed'</script><img src=x onerror=\"document.title = 'obeyed'\">"
-)
+HOSTILE = "<script>document.title = 'obeyed'</script><img src=x onerror=\"document.title = 'obeyed'\">"
 MARKDOWN = "[x](javascript:obeyed()) {{ name }} ```{raw} html {ref}`x` | a"
 KINDS = [
     "index.html",
@@ -28,10 +26,21 @@ KINDS = [
     "notebooks/05_thematic_frequency.html",
     "search.html?q=Pfeiffer",
 ]
-OTHERS = ["prisma.html", "notebooks/index.html", *(f"notebooks/{n}.html" for n in (
-    "01_clean_extraction", "02_descriptive_tables", "03_outcome_meta_analysis", "04_moderators", "06_robustness",
-    "07_synthesis",
-))]  # fmt: skip
+OTHERS = [
+    "prisma.html",
+    "notebooks/index.html",
+    *(
+        f"notebooks/{n}.html"
+        for n in (
+            "01_clean_extraction",
+            "02_descriptive_tables",
+            "03_outcome_meta_analysis",
+            "04_moderators",
+            "06_robustness",
+            "07_synthesis",
+        )
+    ),
+]
 
 
 def with_hostile_text(root):
@@ -45,24 +54,14 @@ def with_hostile_text(root):
     keep_some_studies(root)
     draw_small_figures(root)
     name, bad = f"Zzhostile 2020 {HOSTILE}", f"{HOSTILE} {MARKDOWN}"
-    add(
-        root,
-        "studies",
-        study=name,
-        title=bad,
-        note=bad,
-        source_url="javascript:obeyed()",
-        trial="z",
-    )
+    add(root, "studies", study=name, title=bad, note=bad, source_url="javascript:obeyed()", trial="z")
     add(root, "outcomes", study=name, instrument=bad, source_url="javascript:obeyed()")
     add(root, "themes", study=name, paraphrase=bad)
     path = root / "data/processed/tables/claims.csv"
     pd.read_csv(path).assign(reason=bad, claim=bad).to_csv(path, index=False)
     path = root / "notebooks/07_synthesis.ipynb"
     notebook = nbformat.read(path, 4)
-    outputs = [
-        output for c in notebook.cells for output in c.get("outputs", []) if "data" in output
-    ]
+    outputs = [output for c in notebook.cells for output in c.get("outputs", []) if "data" in output]
     sentence = next(output for output in outputs if "text/markdown" in output.data)
     sentence.data["text/markdown"] = f"{bad}\n\n{HOSTILE}"
     picture = next(output for output in outputs if "image/png" in output.data)
@@ -158,9 +157,7 @@ def test_every_page_loads_only_what_the_site_holds(parsed):
 
 
 def test_no_page_has_a_link_or_an_attribute_that_runs(parsed):
-    assert {urlsplit(link).scheme for found in parsed.values() for link in found.links} <= {
-        "", "http", "https",
-    }  # fmt: skip
+    assert {urlsplit(link).scheme for found in parsed.values() for link in found.links} <= {"", "http", "https"}
     assert not [page.name for page, found in parsed.items() if found.events]
 
 
@@ -175,9 +172,7 @@ def test_the_site_is_small_and_has_a_page_for_each_study(site):
 
 def faults(shown):
     """What axe finds on a page whose tables are cut short: the further rows are as the first, and take it a minute."""
-    shown.page.evaluate(
-        "document.querySelectorAll('tbody tr:nth-child(n+9)').forEach(row => row.remove())"
-    )
+    shown.page.evaluate("document.querySelectorAll('tbody tr:nth-child(n+9)').forEach(row => row.remove())")
     return shown.axe()
 
 
@@ -204,12 +199,7 @@ def test_a_published_table_is_sound_too(site, visit):
 
 def test_a_script_in_a_sheet_is_shown_and_does_not_run(site, visit):
     study = next((site / "studies").glob("zzhostile*"))
-    for path in (
-        study,
-        site / "claims.html",
-        site / "index.html",
-        site / "notebooks/07_synthesis.html",
-    ):
+    for path in (study, site / "claims.html", site / "index.html", site / "notebooks/07_synthesis.html"):
         shown = visit(path)
         assert "<script>document.title" in shown.page.locator("article").inner_text()
         assert "obeyed" not in shown.page.title().replace(HOSTILE, "")
@@ -296,11 +286,6 @@ def test_a_notebook_shows_its_figures_and_reaches_all_of_them(site, visit):
 def test_paper_has_whole_tables_and_nothing_to_click(site, visit):
     page = visit(site / "studies/index.html").page
     page.emulate_media(media="print")
-    assert (
-        not page.get_by_label("Filter").is_visible()
-        and not page.locator("header").first.is_visible()
-    )
+    assert not page.get_by_label("Filter").is_visible() and not page.locator("header").first.is_visible()
     box = page.locator(".dt-layout-table").first
-    assert box.evaluate(
-        "e => e.scrollHeight <= e.clientHeight && e.scrollWidth <= e.clientWidth + 1"
-    )
+    assert box.evaluate("e => e.scrollHeight <= e.clientHeight && e.scrollWidth <= e.clientWidth + 1")

@@ -18,16 +18,7 @@ def test_help_fits_a_screen_and_names_every_option(tmp_path):
     lines = shown.stdout.splitlines()
     assert shown.returncode == 0 and not shown.stderr
     assert len(lines) <= 24 and max(map(len, lines)) <= 80
-    for option in (
-        "--from",
-        "--verify",
-        "--check",
-        "--check-all",
-        "--lab",
-        "--report",
-        "--explore",
-        "--help",
-    ):
+    for option in ("--from", "--verify", "--check", "--check-all", "--lab", "--report", "--explore", "--help"):
         assert option in shown.stdout
 
 

@@ -20,10 +20,24 @@ from peersupport.text.screen import readable
 
 ROOT = Path(__file__).parents[1]
 CODE = [*(ROOT / "src").rglob("*.py"), *(ROOT / "notebooks").glob("*.py")]
-REACH_OUT = {"requests", "urllib", "http", "httpx", "aiohttp", "socket", "ftplib", "smtplib", "pickle", "marshal", "shelve", "dill"}  # fmt: skip
+REACH_OUT = {
+    "requests",
+    "urllib",
+    "http",
+    "httpx",
+    "aiohttp",
+    "socket",
+    "ftplib",
+    "smtplib",
+    "pickle",
+    "marshal",
+    "shelve",
+    "dill",
+}
 ALLOWED = {  # taking addresses apart, and asking this machine for a free port
-    ("html", "urllib.parse"), ("explorer_page", "socket"),
-}  # fmt: skip
+    ("html", "urllib.parse"),
+    ("explorer_page", "socket"),
+}
 EXECUTE = {"eval", "exec", "compile", "__import__", "read_pickle", "to_pickle", "system", "popen"}
 NASTY = "<script>alert(1)</script>"
 
@@ -76,22 +90,20 @@ def test_an_output_keeps_to_its_folder(project, name):
     assert not list(project.parent.glob("escape*"))
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3+cmd|' /C calc'!A0", "@SUM(A1)", "= HYPERLINK(A1)"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3+cmd|' /C calc'!A0", "@SUM(A1)", "= HYPERLINK(A1)"]
+)
 def test_text_that_a_spreadsheet_would_run_is_written_as_text(project, text):
     write_table(pd.DataFrame({"title": [text]}), "t.csv")
     with open(project / "data/processed/t.csv", newline="") as lines:
         assert list(csv.reader(lines))[1] == [f"'{text}"]
 
 
-@pytest.mark.parametrize(
-    "text", ["=", "-0.28 (-0.42 to -0.14)", "-5", "+1.2e3", "a = b", "p < 0.05", "- ", "1-2"]
-)
+@pytest.mark.parametrize("text", ["=", "-0.28 (-0.42 to -0.14)", "-5", "+1.2e3", "a = b", "p < 0.05", "- ", "1-2"])
 def test_plain_text_is_written_as_it_is(project, text):
     assert not sheets.FORMULA.match(text) and not sheets.MARKUP.search(text)
     write_table(pd.DataFrame({"title": [text]}), "t.csv")
-    assert read_table("t.csv").astype(str).title[0] == pd.Series([text]).astype(str)[0] or float(
-        text
-    )
+    assert read_table("t.csv").astype(str).title[0] == pd.Series([text]).astype(str)[0] or float(text)
 
 
 def test_markup_is_shown_and_not_obeyed():

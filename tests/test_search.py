@@ -49,7 +49,7 @@ def included_studies() -> pd.DataFrame:
             "doi": ["https://doi.org/10.5555/INVENTED.1", None, "10.5555/invented.2", None],
             "source": "coder",
         }
-    )  # fmt: skip
+    )
 
 
 # ---------------------------------------------------------------- each format
@@ -58,29 +58,72 @@ def included_studies() -> pd.DataFrame:
 def test_each_file_gives_its_records(records):
     assert records.columns.tolist() == COLUMNS
     assert records.groupby("file").size().to_dict() == {
-        "library.bib": 2, "psycinfo.ris": 3, "pubmed.nbib": 3, "scopus.csv": 4, "scopus.ris": 2,
-    }  # fmt: skip
+        "library.bib": 2,
+        "psycinfo.ris": 3,
+        "pubmed.nbib": 3,
+        "scopus.csv": 4,
+        "scopus.ris": 2,
+    }
     assert records.groupby("file").database.unique().map(list).to_dict() == {
-        "library.bib": ["library"], "psycinfo.ris": ["PsycINFO"], "pubmed.nbib": ["PubMed"],
-        "scopus.csv": ["Scopus"], "scopus.ris": ["Scopus"],
-    }  # fmt: skip
+        "library.bib": ["library"],
+        "psycinfo.ris": ["PsycINFO"],
+        "pubmed.nbib": ["PubMed"],
+        "scopus.csv": ["Scopus"],
+        "scopus.ris": ["Scopus"],
+    }
 
 
 @pytest.mark.parametrize(
     ("file", "number", "expected"),
     [
-        ("pubmed.nbib", 0, ("Peer-led walking groups in Utopia: an invented randomised trial", "Example", "2019", "10.5555/invented.1", "90000001")),
-        ("pubmed.nbib", 2, ("A consensus that nobody reached", "Invented Consensus Group", "2021", "10.5555/invented.4", "90000003")),
-        ("psycinfo.ris", 0, ("Müßige Peers: a “made-up” study of café-based support", "Jørgensen-Prüfer", "2018", "", "")),
+        (
+            "pubmed.nbib",
+            0,
+            (
+                "Peer-led walking groups in Utopia: an invented randomised trial",
+                "Example",
+                "2019",
+                "10.5555/invented.1",
+                "90000001",
+            ),
+        ),
+        (
+            "pubmed.nbib",
+            2,
+            ("A consensus that nobody reached", "Invented Consensus Group", "2021", "10.5555/invented.4", "90000003"),
+        ),
+        (
+            "psycinfo.ris",
+            0,
+            ("Müßige Peers: a “made-up” study of café-based support", "Jørgensen-Prüfer", "2018", "", ""),
+        ),
         ("psycinfo.ris", 1, ("What nobody asked the peers", "O'Invented", "2017", "10.5555/invented.5", "")),
         ("psycinfo.ris", 2, ("Peer-led walking groups in Utopia", "Example", "2019", "10.5555/invented.1", "")),
-        ("scopus.ris", 0, ("Coffee with peers (an invented cohort)", "van der Muster", "2020", "10.5555/invented.2", "90000002")),
-        ("scopus.csv", 2, ("Coffee with peers (an invented cohort)", "van der Muster", "2020", "10.5555/invented.2", "")),
+        (
+            "scopus.ris",
+            0,
+            ("Coffee with peers (an invented cohort)", "van der Muster", "2020", "10.5555/invented.2", "90000002"),
+        ),
+        (
+            "scopus.csv",
+            2,
+            ("Coffee with peers (an invented cohort)", "van der Muster", "2020", "10.5555/invented.2", ""),
+        ),
         ("scopus.csv", 3, ("Costs & benefits of nothing, printed over two lines", "Nobody", "2023", "", "90000008")),
-        ("library.bib", 0, ("Müßige Peers: A Made-Up Study of Café-Based Support", "Jørgensen-Prüfer", "2018", "10.5555/invented.3", "")),
+        (
+            "library.bib",
+            0,
+            (
+                "Müßige Peers: A Made-Up Study of Café-Based Support",
+                "Jørgensen-Prüfer",
+                "2018",
+                "10.5555/invented.3",
+                "",
+            ),
+        ),
         ("library.bib", 1, ("A chapter that was never written", "von Erfunden", "2016", "", "")),
     ],
-)  # fmt: skip
+)
 def test_record_is_read_in_full(records, file, number, expected):
     found = records[records.file == file].iloc[number]
     assert tuple(found[COLUMNS[2:]]) == expected
@@ -137,11 +180,7 @@ def test_bibtex_abbreviations_and_repeated_fields_are_read():
     text = """@string{long = "A long title"}
     @article{a, title = long, author = {{Invented Group}}, year = 2001, note = {x}, note = {y}}"""
     [record], problems = read_one("x.bib", text)
-    assert (record["title"], record["first_author"], problems) == (
-        "A long title",
-        "Invented Group",
-        [],
-    )
+    assert (record["title"], record["first_author"], problems) == ("A long title", "Invented Group", [])
 
 
 @pytest.mark.parametrize(
@@ -163,10 +202,16 @@ def test_only_a_number_known_to_be_a_pmid_is_one(tags, pmid):
 @pytest.mark.parametrize(
     ("name", "surname"),
     [
-        ("Smith, John", "Smith"), ("Smith J.-P.; Doe A.", "Smith"), ("Smith, J., Doe, A.", "Smith"),
-        ("Smith JP", "Smith"), ("van den Berg J", "van den Berg"), ("Ng", "Ng"), ("Łódzki Ł.", "Łódzki"), ("", ""),
+        ("Smith, John", "Smith"),
+        ("Smith J.-P.; Doe A.", "Smith"),
+        ("Smith, J., Doe, A.", "Smith"),
+        ("Smith JP", "Smith"),
+        ("van den Berg J", "van den Berg"),
+        ("Ng", "Ng"),
+        ("Łódzki Ł.", "Łódzki"),
+        ("", ""),
     ],
-)  # fmt: skip
+)
 def test_surname_of_each_spelling(name, surname):
     records, _ = read_one("x.ris", f"TY  - JOUR\nTI  - A\nAU  - {name}\nER  - \n")
     assert records[0]["first_author"] == surname
@@ -196,9 +241,14 @@ def test_surname_of_each_spelling(name, surname):
         ("x.ris", b"TY  - JOUR\nDO  - 10.5555/a\nER  - \n", [(1, "no_title")], [""]),
         ("x.nbib", b"PMID- one\nTI  - A\n\nPMID- 2\nTI  - B\n", [(1, "unreadable_record")], ["B"]),
         ("x.nbib", b"PMID- 1\nAU  - A B\n", [(1, "no_title")], [""]),
-        ("x.bib", b"@article{a, title={A}}\n@article{b, title={B\n@article{c, title={C}}", [(2, "unreadable_record")], ["A", "C"]),
+        (
+            "x.bib",
+            b"@article{a, title={A}}\n@article{b, title={B\n@article{c, title={C}}",
+            [(2, "unreadable_record")],
+            ["A", "C"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_each_fault_gets_its_sentence_and_costs_no_other_record(name, content, problems, titles):
     found, noted = read_one(name, content)
     assert noted == problems
@@ -228,25 +278,36 @@ def test_each_merge_of_the_exports_is_listed(records):
     merged = found[found.duplicate]
     assert merged.duplicate_of.astype(int).to_dict() == {2: 0, 5: 4, 8: 4, 10: 6, 12: 6, 13: 9}
     assert merged.matched_by.to_dict() == {
-        2: "title, year and first author", 5: "doi", 8: "doi", 10: "doi", 12: "pmid", 13: "doi",
-    }  # fmt: skip
+        2: "title, year and first author",
+        5: "doi",
+        8: "doi",
+        10: "doi",
+        12: "pmid",
+        13: "doi",
+    }
     assert found.duplicate_of[~found.duplicate].isna().all()
     assert found.matched_by[~found.duplicate].eq("").all()
 
 
 def test_a_record_that_links_two_others_joins_them():
-    found = deduplicate(table(("A", "X", "2001", "10.5555/a", ""),
-                                     ("B", "Y", "2002", "", "7"),
-                                     ("C", "Z", "2003", "10.5555/a", "7")))  # fmt: skip
+    found = deduplicate(
+        table(("A", "X", "2001", "10.5555/a", ""), ("B", "Y", "2002", "", "7"), ("C", "Z", "2003", "10.5555/a", "7"))
+    )
     assert found.duplicate.tolist() == [False, True, True]
     assert found.duplicate_of.tolist()[1:] == [0, 0]
     assert found.matched_by.tolist() == ["", "pmid", "doi"]
 
 
 def test_a_long_chain_is_one_report():
-    found = deduplicate(table(("A", "X", "2001", "", ""), ("A", "X", "2001", "", "7"),
-                                     ("C", "X", "2001", "10.5555/c", "7"),
-                                     ("D", "X", "2001", "10.5555/c", "8"), ("E", "X", "2001", "", "8")))  # fmt: skip
+    found = deduplicate(
+        table(
+            ("A", "X", "2001", "", ""),
+            ("A", "X", "2001", "", "7"),
+            ("C", "X", "2001", "10.5555/c", "7"),
+            ("D", "X", "2001", "10.5555/c", "8"),
+            ("E", "X", "2001", "", "8"),
+        )
+    )
     assert found.duplicate_of.tolist()[1:] == [0, 0, 0, 0]
 
 
@@ -274,8 +335,15 @@ def test_title_counts_with_year_and_first_author_only(other, same):
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("Jørgensen", "Jorgensen"), ("Łódzki", "Lodzki"), ("O'Brien", "OBrien"), ("O’Brien", "O'BRIEN"), ("Weiß", "Weiss")],
-)  # fmt: skip
+    ("one", "other"),
+    [
+        ("Jørgensen", "Jorgensen"),
+        ("Łódzki", "Lodzki"),
+        ("O'Brien", "OBrien"),
+        ("O’Brien", "O'BRIEN"),
+        ("Weiß", "Weiss"),
+    ],
+)
 def test_spellings_of_one_name(one, other):
     found = deduplicate(table(("A", one, "2001", "", ""), ("A", other, "2001", "", "")))
     assert found.duplicate[1]
@@ -292,11 +360,18 @@ def test_blanks_are_no_agreement():
 def test_studies_are_found_by_doi_else_title_of_any_copy(records):
     found = match(deduplicate(records), included_studies())
     assert found.study[~found.duplicate & found.study.ne("")].to_dict() == {
-        0: "Jørgensen 2018", 4: "Example 2019", 6: "Muster 2020",
-    }  # fmt: skip
+        0: "Jørgensen 2018",
+        4: "Example 2019",
+        6: "Muster 2020",
+    }
     assert found.study[found.duplicate].tolist() == [
-        "Jørgensen 2018", "Example 2019", "Example 2019", "Muster 2020", "Muster 2020", "",
-    ]  # fmt: skip
+        "Jørgensen 2018",
+        "Example 2019",
+        "Example 2019",
+        "Muster 2020",
+        "Muster 2020",
+        "",
+    ]
 
 
 def test_blank_doi_and_title_match_no_study():
@@ -323,9 +398,15 @@ def test_files_end_as_the_databases_column_of_the_diagram(files):
     named = [detail for box, detail, _ in database_boxes(files) if box == "identified"]
     assert named == ["PsycINFO", "PubMed", "Scopus", "library"]
     assert counted == [
-        ("identified", 3), ("identified", 3), ("identified", 6), ("identified", 2),
-        ("duplicates_removed", 6), ("screened", 8), ("matched", 3), ("not_matched", 5),
-    ]  # fmt: skip
+        ("identified", 3),
+        ("identified", 3),
+        ("identified", 6),
+        ("identified", 2),
+        ("duplicates_removed", 6),
+        ("screened", 8),
+        ("matched", 3),
+        ("not_matched", 5),
+    ]
 
 
 def test_without_files_the_diagram_says_so():

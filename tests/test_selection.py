@@ -10,13 +10,22 @@ from peersupport.intake import clean
 from peersupport.store.codebook import codebook
 from peersupport.store.sheets import read_raw
 
-ALIASES = {"RAS": ["ras", "recovery assessment scale"], "RAS, high": ["ras - total (high)"], "SF-12": ["sf-12"]}  # fmt: skip
+ALIASES = {"RAS": ["ras", "recovery assessment scale"], "RAS, high": ["ras - total (high)"], "SF-12": ["sf-12"]}
 
 
 def choose(*cells, **settings) -> dict[str, str]:
     """row_id to why it is not selected; "" where it is."""
-    same = dict(trial="T", outcome_domain="hope", family="smd", instrument="RAS", method="means", time_point="post",
-                time_weeks=12.0, variance=0.1, flags="")  # fmt: skip
+    same = dict(
+        trial="T",
+        outcome_domain="hope",
+        family="smd",
+        instrument="RAS",
+        method="means",
+        time_point="post",
+        time_weeks=12.0,
+        variance=0.1,
+        flags="",
+    )
     table = pd.DataFrame([same | cell for cell in cells])
     table["row_id"] = [f"O{i}" for i in range(1, len(table) + 1)]
     chosen = select.select(table, ALIASES, **settings)
@@ -48,9 +57,16 @@ def test_time_points_are_a_setting():
 
 @pytest.mark.parametrize(
     ("better", "worse"),
-    [("means", "change"), ("change", "events_or"), ("events_or", "standardised"), ("means", "mean_difference"),
-     ("odds_ratio", "p_value"), ("standardised", "p_value"), ("events_rr", "hazard_ratio")],
-)  # fmt: skip
+    [
+        ("means", "change"),
+        ("change", "events_or"),
+        ("events_or", "standardised"),
+        ("means", "mean_difference"),
+        ("odds_ratio", "p_value"),
+        ("standardised", "p_value"),
+        ("events_rr", "hazard_ratio"),
+    ],
+)
 def test_better_route_goes_before_worse_whatever_the_instrument(better, worse):
     why = choose(dict(method=worse, instrument="SF-12"), dict(method=better))
     assert why == {"O1": f"a figure by a better route ({better}) is used: O2", "O2": ""}
@@ -85,19 +101,17 @@ def test_else_the_larger_variance():
     assert why == {"O1": "the same instrument is used in: O2", "O2": ""}
 
 
-@pytest.mark.parametrize("apart", [dict(trial="U"), dict(outcome_domain="empowerment"), dict(family="log_rr")])  # fmt: skip
+@pytest.mark.parametrize("apart", [dict(trial="U"), dict(outcome_domain="empowerment"), dict(family="log_rr")])
 def test_trials_domains_and_families_do_not_compete(apart):
     assert kept(LATER, POST | apart) == ["O1", "O2"]
 
 
 def test_companion_reports_compete_as_one_trial():
-    assert kept(
-        dict(study="A 1", trial="A 1"), dict(study="A 2", trial="A 1", time_weeks=13.0)
-    ) == ["O2"]
+    assert kept(dict(study="A 1", trial="A 1"), dict(study="A 2", trial="A 1", time_weeks=13.0)) == ["O2"]
 
 
 def test_order_of_rows_does_not_matter():
-    cells = [POST, LATER, dict(variance=0.3), dict(instrument="SF-12", method="change"), dict(instrument="RAS - hope")]  # fmt: skip
+    cells = [POST, LATER, dict(variance=0.3), dict(instrument="SF-12", method="change"), dict(instrument="RAS - hope")]
     there = choose(*cells)
     back = choose(*cells[::-1])
     assert [w == "" for w in there.values()] == [w == "" for w in list(back.values())[::-1]]

@@ -11,10 +11,24 @@ from peersupport.conclude import manuscript, reviews
 
 ROOT = Path(__file__).parents[1]
 REVIEW = dict(
-    review="Able 2020", year=2020, population="smi", outcome_domain="depression", comparison="peer support vs control",
-    time_point="post", k=5, n=500, measure="SMD", effect=-0.3, ci_low=-0.5, ci_high=-0.1, higher_is_better="no", note=None,
-)  # fmt: skip
-OURS = pd.DataFrame([{"outcome_domain": "depression", "family": "smd", "k": 9, "n": 900, "effect": 0.2, "ci_low": 0.1, "ci_high": 0.3}])  # fmt: skip
+    review="Able 2020",
+    year=2020,
+    population="smi",
+    outcome_domain="depression",
+    comparison="peer support vs control",
+    time_point="post",
+    k=5,
+    n=500,
+    measure="SMD",
+    effect=-0.3,
+    ci_low=-0.5,
+    ci_high=-0.1,
+    higher_is_better="no",
+    note=None,
+)
+OURS = pd.DataFrame(
+    [{"outcome_domain": "depression", "family": "smd", "k": 9, "n": 900, "effect": 0.2, "ci_low": 0.1, "ci_high": 0.3}]
+)
 
 
 def turned(**changes):
@@ -28,9 +42,12 @@ def turned(**changes):
         ({}, (0.3, 0.1, 0.5)),
         ({"higher_is_better": "yes"}, (-0.3, -0.5, -0.1)),
         ({"measure": "RR", "effect": 0.5, "ci_low": 0.25, "ci_high": 1.0}, (np.log(2), 0.0, np.log(4))),
-        ({"measure": "OR", "effect": 2.0, "ci_low": 1.0, "ci_high": 4.0, "higher_is_better": "yes"}, (np.log(2), 0.0, np.log(4))),
+        (
+            {"measure": "OR", "effect": 2.0, "ci_low": 1.0, "ci_high": 4.0, "higher_is_better": "yes"},
+            (np.log(2), 0.0, np.log(4)),
+        ),
     ],
-)  # fmt: skip
+)
 def test_every_result_is_turned_to_favour_peer_support_above_zero(changes, expected):
     row = turned(**changes)
     assert (row["effect"], row["ci_low"], row["ci_high"]) == pytest.approx(expected)
@@ -55,7 +72,7 @@ def test_what_cannot_be_laid_beside_is_marked(changes, mark, comparable):
 
 
 def test_the_same_figures_entered_twice_count_once_even_with_the_sign_turned():
-    twice = pd.DataFrame([REVIEW, REVIEW | {"effect": 0.3, "ci_low": 0.1, "ci_high": 0.5, "higher_is_better": "yes"}])  # fmt: skip
+    twice = pd.DataFrame([REVIEW, REVIEW | {"effect": 0.3, "ci_low": 0.1, "ci_high": 0.5, "higher_is_better": "yes"}])
     table = reviews.published_reviews(twice, OURS)
     assert table["source"].tolist() == ["ours", "published", "published"]
     assert table["comparable"].tolist() == [True, True, False]
@@ -63,23 +80,32 @@ def test_the_same_figures_entered_twice_count_once_even_with_the_sign_turned():
 
 def numbers():
     flow = pd.DataFrame({"detail": ["records"], "n": [10]})
-    studies = pd.DataFrame(
-        {"design": ["rct", "pilot_rct", "qualitative"], "trial": ["A", "A", "B"]}
-    )
+    studies = pd.DataFrame({"design": ["rct", "pilot_rct", "qualitative"], "trial": ["A", "A", "B"]})
     main = pd.DataFrame(
         [
-            {"outcome_domain": "hospitalisation", "family": "log_rr", "k": 3, "n": 1120, "effect": np.log(1.35),
-             "ci_low": np.log(1.11), "ci_high": np.log(1.65), "pi_low": np.nan, "pi_high": np.nan, "i2": 0.0, "p_value": 0.02}
+            {
+                "outcome_domain": "hospitalisation",
+                "family": "log_rr",
+                "k": 3,
+                "n": 1120,
+                "effect": np.log(1.35),
+                "ci_low": np.log(1.11),
+                "ci_high": np.log(1.65),
+                "pi_low": np.nan,
+                "pi_high": np.nan,
+                "i2": 0.0,
+                "p_value": 0.02,
+            }
         ]
-    )  # fmt: skip
+    )
     findings = main.assign(certainty="low")
-    claims = pd.DataFrame({"claim_id": ["C1"], "claim": ["It works."], "verdict": ["not_testable"], "reason": ["Too few."]})  # fmt: skip
+    claims = pd.DataFrame(
+        {"claim_id": ["C1"], "claim": ["It works."], "verdict": ["not_testable"], "reason": ["Too few."]}
+    )
     ranked = pd.DataFrame({"theme": ["pay"], "studies": [7], "of": [70], "rank": [1.0]})
     digital = {"stated": 22, "long": 11}
     labels = {"hospitalisation": "Hospitalisation", "pay": "Low pay"}
-    found = manuscript.numbers(
-        flow, studies, 321.0, findings, main, claims, ranked, digital, 26, labels
-    )
+    found = manuscript.numbers(flow, studies, 321.0, findings, main, claims, ranked, digital, 26, labels)
     return found, claims
 
 
@@ -93,16 +119,10 @@ def test_ratios_are_written_as_ratios_and_trials_counted_once():
 def test_the_paragraph_holds_what_the_numbers_hold():
     found, claims = numbers()
     text = manuscript.results_paragraph(found, claims)
-    assert (
-        "excludes no effect for hospitalisation (RR 1.35, 95% CI 1.11 to 1.65; 3 trials, 1,120 people"
-        in text
-    )
+    assert "excludes no effect for hospitalisation (RR 1.35, 95% CI 1.11 to 1.65; 3 trials, 1,120 people" in text
     assert "It works. **Not testable.** Too few." in text
     found["outcomes"]["hospitalisation|log_rr"]["ci_low"] = 0.9
-    assert (
-        "includes no effect for hospitalisation (RR 1.35, 95% CI 0.90"
-        in manuscript.results_paragraph(found, claims)
-    )
+    assert "includes no effect for hospitalisation (RR 1.35, 95% CI 0.90" in manuscript.results_paragraph(found, claims)
 
 
 def test_the_checklist_has_the_items_of_prisma_and_links_to_files_that_are_there_or_written():
@@ -111,17 +131,21 @@ def test_the_checklist_has_the_items_of_prisma_and_links_to_files_that_are_there
     assert sorted(set(numbered)) == list(range(1, 28)) and len(checklist) == 42
     texts = "".join(path.read_text("utf-8") for path in (ROOT / "notebooks").glob("*.py"))
     for place in checklist["where"].dropna().str.split(";").explode():
-        name = (
-            Path(place).stem
-            if place.startswith("figures/")
-            else place.removeprefix("data/processed/")
-        )
+        name = Path(place).stem if place.startswith("figures/") else place.removeprefix("data/processed/")
         written = place.startswith(("figures/", "data/processed/")) and name in texts
         assert (ROOT / place).is_file() or written, place
 
 
 def test_the_checklist_page_links_from_the_folder_of_the_tables():
     page = manuscript.checklist_page(
-        pd.DataFrame({"section": ["Methods"], "item": ["5"], "asked": ["Criteria"], "where": ["data/raw/README.md"], "note": [None]})
-    )  # fmt: skip
+        pd.DataFrame(
+            {
+                "section": ["Methods"],
+                "item": ["5"],
+                "asked": ["Criteria"],
+                "where": ["data/raw/README.md"],
+                "note": [None],
+            }
+        )
+    )
     assert "| 5 | Criteria | [data/raw/README.md](../../data/raw/README.md) |" in page

@@ -65,8 +65,11 @@ def test_frequency_by_level_adds_up(reported):
 def test_reviews_are_counted_by_themselves():
     table = thm.review_frequency(small_themes().query("study == 'Review'"), CODES)
     assert table.set_index("theme")["studies"].to_dict() == {
-        "hope": 1, "empowerment": 0, "tokenism": 0, "role_ambiguity": 0,
-    }  # fmt: skip
+        "hope": 1,
+        "empowerment": 0,
+        "tokenism": 0,
+        "role_ambiguity": 0,
+    }
     assert set(table["of"]) == {1}
 
 
@@ -86,14 +89,16 @@ def test_perspective_is_inferred_from_population_and_words():
         }
     )
     assert thm.perspective(studies).to_dict() == {
-        "A": "staff", "B": "peer_workers", "C": "service_users", "D": "staff", "E": "mixed",
-    }  # fmt: skip
+        "A": "staff",
+        "B": "peer_workers",
+        "C": "service_users",
+        "D": "staff",
+        "E": "mixed",
+    }
 
 
 def test_source_kind_leaves_an_unknown_design_blank():
-    studies = pd.DataFrame(
-        {"study": list("ABCD"), "design": ["rct", "qualitative", "cohort", None]}
-    )
+    studies = pd.DataFrame({"study": list("ABCD"), "design": ["rct", "qualitative", "cohort", None]})
     kinds = thm.source_kind(studies)
     assert kinds[["A", "B", "C"]].tolist() == ["quantitative", "qualitative", "quantitative"]
     assert pd.isna(kinds["D"])
@@ -137,12 +142,9 @@ def test_small_groups_and_not_reported_are_left_out_of_the_test():
 
 def test_holm_over_the_themes_of_a_grouping():
     reported, group = two_by_two(30, 20, 20, 30)
-    both = pd.concat(
-        [reported, reported.rename(columns={"hope": "empowerment"}), ~reported & False], axis=1
-    )
+    both = pd.concat([reported, reported.rename(columns={"hope": "empowerment"}), ~reported & False], axis=1)
     both.columns = pd.MultiIndex.from_tuples(
-        [("benefit", theme) for theme in ("hope", "empowerment", "never")],
-        names=["theme_group", "theme"],
+        [("benefit", theme) for theme in ("hope", "empowerment", "never")], names=["theme_group", "theme"]
     )
     table = thm.difference_tests(both, group, "g", minimum=10, seed=1).set_index("theme")
     assert table.loc["hope", "p_holm"] == pytest.approx(2 * table.loc["hope", "p"])
@@ -175,16 +177,12 @@ def test_combinations_are_exclusive(reported):
 
 
 def test_ranks_share_the_better_place_and_their_intervals_hold_them():
-    columns = pd.MultiIndex.from_tuples(
-        [("barrier", theme) for theme in "abcd"], names=["theme_group", "theme"]
-    )
+    columns = pd.MultiIndex.from_tuples([("barrier", theme) for theme in "abcd"], names=["theme_group", "theme"])
     present = [[True, True, True, False]] * 30 + [[True, False, False, False]] * 30
     reported = pd.DataFrame(present, columns=columns)
     table = thm.ranks(reported, "barrier", top=1, draws=200, seed=1).set_index("theme")
     assert table["rank"].to_dict() == {"a": 1, "b": 2, "c": 2, "d": 4}
-    assert (table["rank_low"] <= table["rank"]).all() and (
-        table["rank"] <= table["rank_high"]
-    ).all()
+    assert (table["rank_low"] <= table["rank"]).all() and (table["rank"] <= table["rank_high"]).all()
     assert table["in_top"].to_dict() == {"a": 1, "b": 0, "c": 0, "d": 0}
     again = thm.ranks(reported, "barrier", top=1, draws=200, seed=1).set_index("theme")
     pd.testing.assert_frame_equal(table, again)

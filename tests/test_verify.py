@@ -47,9 +47,7 @@ def test_what_was_changed_is_named_with_its_place(project, capfd):
     code, lines = verified(project, capfd)
     assert code == 1
     told = "\n".join(lines)
-    assert (
-        f"differs     {TABLE}\n            columns: stored without ['2'], now without ['3']" in told
-    )
+    assert f"differs     {TABLE}\n            columns: stored without ['2'], now without ['3']" in told
     assert f"new         {DRAWING}\n" in told
     assert "missing     figures/old.svg\n" in told
     assert "cell 3 (from pathlib import Path), its output: one too stored, one two now" in told
@@ -188,7 +186,7 @@ def differ(tmp_path, name, old, new):
         ("", "id,x\n", "0 rows stored, 1 now"),
         ("id,x\n", "id,x\r\n", "the same content, but 5 bytes stored, 6 now, alike up to byte 4"),
     ],
-)  # fmt: skip
+)
 def test_tables_say_the_first_cell(tmp_path, old, new, words):
     assert differ(tmp_path, "t.csv", old.encode(), new.encode()) == words
 

@@ -32,9 +32,7 @@ def test_every_country_lies_where_its_circle_is_drawn():
             continue
         points = np.concatenate(outlines[row.iso_numeric])
         spot = np.array([row.longitude, row.latitude])
-        assert (points.min(axis=0) <= spot).all() and (spot <= points.max(axis=0)).all(), (
-            row.country
-        )
+        assert (points.min(axis=0) <= spot).all() and (spot <= points.max(axis=0)).all(), row.country
 
 
 def test_every_country_of_the_studies_has_its_row():

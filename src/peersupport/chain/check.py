@@ -97,7 +97,7 @@ def check_manifest(root):
 def check_notebooks(root):
     """In another environment than run's: what it gives must be the same to the byte.
 
-    Each notebook reads the stored tables, so they run side by side: where all outputs come out as stored, a run in order
+    Each notebook reads the stored tables, so they run side by side: where all outputs are as stored, a run in order
     gives them too. What no notebook wrote again is taken out, so that the next step misses it.
     """
     scratch = fresh_copy(root, "check", keep_outputs=True, notebooks="[0-9]*")
@@ -159,7 +159,6 @@ def parameter_problems(script, settings):
             problems.append(f"notebooks/{script.name}: {name} is not in parameters.yml.")
         elif default != settings[name]:
             problems.append(
-                f"notebooks/{script.name}: {name} is {default!r} there, "
-                f"but {settings[name]!r} in parameters.yml."
+                f"notebooks/{script.name}: {name} is {default!r} there, but {settings[name]!r} in parameters.yml."
             )
     return problems

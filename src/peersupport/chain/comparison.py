@@ -56,18 +56,14 @@ def _table(before, now):
         return f"{len(old)} rows stored, {len(new)} now"
     if old[0] != new[0]:
         gone, come = (sorted(set(x) - set(y)) for x, y in ((old[0], new[0]), (new[0], old[0])))
-        return (
-            f"columns: stored without {come}, now without {gone}"
-            if gone or come
-            else "columns in another order"
-        )
+        return f"columns: stored without {come}, now without {gone}" if gone or come else "columns in another order"
     for number, (one, other) in enumerate(zip(old, new, strict=False), start=1):
         cells = itertools.zip_longest(old[0], one, other, fillvalue="")
         for column, a, b in ((c, a, b) for c, a, b in cells if a != b):
             count = sum(x != y for x, y in zip(old, new, strict=False))
             rows = f" ({count} rows differ)" if count > 1 else ""
             return f"row {number} ({_short(one[0])}), column {column}: {_short(a)} stored, {_short(b)} now{rows}"
-    return "" if len(old) == len(new) else f"{len(old) - 1} rows stored, {len(new) - 1} now"  # fmt: skip
+    return "" if len(old) == len(new) else f"{len(old) - 1} rows stored, {len(new) - 1} now"
 
 
 def _rows(path):
@@ -104,7 +100,7 @@ def _text(before, now):
     for number, (one, other) in enumerate(zip(old, new, strict=False), start=1):
         if one != other:
             return f"line {number}: {_short(*_around(one, other))} stored, {_short(*_around(other, one))} now"
-    return "" if len(old) == len(new) else f"{len(old)} lines stored, {len(new)} now"  # fmt: skip
+    return "" if len(old) == len(new) else f"{len(old)} lines stored, {len(new)} now"
 
 
 def _notebook(before, now):
@@ -114,8 +110,10 @@ def _notebook(before, now):
             texts = one.source, other.source
             return f"cell {number}, its text: {_pair(*texts)}"
         if one.get("outputs") != other.get("outputs"):
-            return f"cell {number} ({_short(_first_line(one.source))}), its output: {_outputs(one.outputs, other.outputs)}"
-    return "" if len(old) == len(new) else f"{len(old)} cells stored, {len(new)} now"  # fmt: skip
+            return (
+                f"cell {number} ({_short(_first_line(one.source))}), its output: {_outputs(one.outputs, other.outputs)}"
+            )
+    return "" if len(old) == len(new) else f"{len(old)} cells stored, {len(new)} now"
 
 
 def _outputs(old, new):
@@ -146,10 +144,8 @@ def _members(path):
 
 def _binary(before, now):
     old, new = before.read_bytes(), now.read_bytes()
-    same = sum(
-        1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False))
-    )
-    return f"{len(old)} bytes stored, {len(new)} now, alike up to byte {same}"  # fmt: skip
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
+    return f"{len(old)} bytes stored, {len(new)} now, alike up to byte {same}"
 
 
 def _pair(old, new):
@@ -158,10 +154,8 @@ def _pair(old, new):
 
 def _around(text, other):
     """The text from a little before the first character in which it differs from the other."""
-    same = sum(
-        1 for _ in itertools.takewhile(lambda p: p[0] == p[1], zip(text, other, strict=False))
-    )
-    return (text, 0) if same < WIDEST // 2 else (text, same - 15)  # fmt: skip
+    same = sum(1 for _ in itertools.takewhile(lambda p: p[0] == p[1], zip(text, other, strict=False)))
+    return (text, 0) if same < WIDEST // 2 else (text, same - 15)
 
 
 def _short(text, start=0):

@@ -4,16 +4,7 @@ import ast
 import hashlib
 from pathlib import Path
 
-from peersupport.chain.outputs import (
-    COLUMNS,
-    MANIFEST,
-    NOT_READ,
-    ORIGINS,
-    PACKAGE,
-    as_csv,
-    output_stamps,
-    read_rows,
-)
+from peersupport.chain.outputs import COLUMNS, MANIFEST, NOT_READ, ORIGINS, PACKAGE, as_csv, output_stamps, read_rows
 
 
 def digest(*parts):

@@ -44,7 +44,7 @@ def publish(scratch, root, path):
 
 
 def hand_in(place, scratch, paths):
-    """Moves what one notebook wrote in a place of its own to where all outputs are; the lines of its figures join the others'."""
+    """Moves what one notebook wrote in its own place to where all outputs are; its index joins the others'."""
     for path in paths:
         target = scratch / path
         target.parent.mkdir(parents=True, exist_ok=True)

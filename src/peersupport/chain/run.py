@@ -74,9 +74,7 @@ def run_notebooks(scratch, names, sources):
     Yields each name with the rows of the manifest for its outputs; the index of figures is the last notebook's.
     """
     scripts = numbered_notebooks(scratch)
-    waits = {
-        name: others & set(names) for name, others in forerunners(scripts).items() if name in names
-    }
+    waits = {name: others & set(names) for name, others in forerunners(scripts).items() if name in names}
     last, began = scripts[-1].stem, time.monotonic()
     at_once = processors() + 1  # a notebook also waits, for its kernel or its disk
     for stem, paths in run_in_order(waits, partial(run_apart, scratch, names), at_once):
@@ -86,10 +84,7 @@ def run_notebooks(scratch, names, sources):
         if (scratch / FIGURE_INDEX).is_file():
             owners[FIGURE_INDEX] = last
         tell(stem, began, paths)
-        yield (
-            stem,
-            {p: manifest_row(scratch, p, owner, sources[owner]) for p, owner in owners.items()},
-        )
+        yield (stem, {p: manifest_row(scratch, p, owner, sources[owner]) for p, owner in owners.items()})
 
 
 def run_apart(scratch, names, stem):
@@ -179,9 +174,7 @@ def failure(stem, notebook, pair, error):
     number, source = failed_cell(pair)
     name = getattr(error, "ename", type(error).__name__)
     message = str(getattr(error, "evalue", error)).strip()
-    return (
-        f"notebook: {stem}\ncell:     {number}, {first_line(source)}\nerror:    {name}: {message}"
-    )
+    return f"notebook: {stem}\ncell:     {number}, {first_line(source)}\nerror:    {name}: {message}"
 
 
 def failed_cell(pair):

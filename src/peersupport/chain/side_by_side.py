@@ -22,9 +22,7 @@ def forerunners(scripts):
     waits, written = {}, {}
     for script in scripts:
         names, here = file_names(script)
-        waits[script.stem] = {*list(waits)[:1]} | {
-            other for other, files in written.items() if files & names
-        }
+        waits[script.stem] = {*list(waits)[:1]} | {other for other, files in written.items() if files & names}
         written[script.stem] = here
     return waits
 
@@ -32,9 +30,7 @@ def forerunners(scripts):
 def file_names(script):
     """The file names that a text holds, and those of them in calls that write."""
     tree = ast.parse(script.read_text("utf-8"))
-    writing = [
-        n for n in ast.walk(tree) if isinstance(n, ast.Call) and called(n).startswith(WRITES)
-    ]
+    writing = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and called(n).startswith(WRITES)]
     return names_below(tree), set().union(*map(names_below, writing))
 
 
@@ -81,9 +77,7 @@ def start(work, name):
 
 
 def attempt(work, name, sender):
-    signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # whoever started it has the last word on an interruption
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever started it has the last word on an interruption
     try:
         word = work(name), None
     except Exception as error:

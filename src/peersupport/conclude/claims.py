@@ -24,12 +24,8 @@ from peersupport.moderate.over_time import REMOTE
 from peersupport.moderate.trials import ABSENT, ALL_RECOVERY
 from peersupport.pool.fit import NAN
 
-SUPPORTED, PARTLY, NOT, UNTESTABLE = VERDICTS = (
-    "supported", "partly_supported", "not_supported", "not_testable",
-)  # fmt: skip
-COLUMNS = (
-    "claim_id claim verdict estimate ci_low ci_high k n reason quantity verdict_left_out".split()
-)
+SUPPORTED, PARTLY, NOT, UNTESTABLE = VERDICTS = ("supported", "partly_supported", "not_supported", "not_testable")
+COLUMNS = "claim_id claim verdict estimate ci_low ci_high k n reason quantity verdict_left_out".split()
 
 
 @dataclass(frozen=True)
@@ -108,9 +104,7 @@ def evaluate(claims: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(rows)[COLUMNS]
 
 
-def consistent_improvement(
-    evidence: Evidence, outcome: str, share: float, above: float, enough: int
-) -> Finding:
+def consistent_improvement(evidence: Evidence, outcome: str, share: float, above: float, enough: int) -> Finding:
     """C01. The share is of the pooled trials' own effects above 0, whatever their p-values."""
     row = _pooled(evidence, outcome, "smd")
     if row is None:
@@ -118,7 +112,8 @@ def consistent_improvement(
     effects = _effects(evidence, outcome, "smd")
     favour, percent = int((effects > 0).sum()), 100 * float((effects > 0).mean())
     reason = (
-        f"{_pooled_words(row)}; {favour} of {len(effects)} trials ({percent:.0f}%) favour peer support, {share:g}% asked; "
+        f"{_pooled_words(row)}; {favour} of {len(effects)} trials ({percent:.0f}%) favour peer support, {share:g}% "
+        "asked; "
         f"prediction interval {_span(row.pi_low, row.pi_high)}, above {_number(above)} asked."
     )
     if row.ci_low > 0:
@@ -129,9 +124,7 @@ def consistent_improvement(
     return _of_pool(row, NOT if row.k >= enough else UNTESTABLE, reason)
 
 
-def improvement(
-    evidence: Evidence, outcome: str, pooled_from: int, half: float, enough: int
-) -> Finding:
+def improvement(evidence: Evidence, outcome: str, pooled_from: int, half: float, enough: int) -> Finding:
     """C02 to C04. "5 trials or more" are pooled trials or, where more, trials with a direction."""
     row, votes = _pooled(evidence, outcome, "smd"), _share(evidence, outcome)
     pooled = f"{_pooled_words(row)}; " if row is not None else "Too few trials to pool; "
@@ -160,8 +153,7 @@ def inconsistency(
     share, else partly. The number shown is the outcome's with the most trials.
     """
     found = [
-        _one_inconsistency(evidence, name, family, i2, share, least_trials, least_votes)
-        for name, family in outcomes
+        _one_inconsistency(evidence, name, family, i2, share, least_trials, least_votes) for name, family in outcomes
     ]
     tested = [one for one in found if one.verdict != UNTESTABLE]
     reason = " ".join(one.reason for one in found)
@@ -189,7 +181,8 @@ def _one_inconsistency(evidence, name, family, i2, share, least_trials, least_vo
         favour = f"{votes.favour} of {votes.counted} trials with a direction"
         percent, aside = 100 * votes.share, votes.neither
     reason = (
-        f"{label}: {_pooled_words(row)}, I² {row.i2:.0f}%, prediction interval {_span(row.pi_low, row.pi_high, family)}; "
+        f"{label}: {_pooled_words(row)}, I² {row.i2:.0f}%, prediction interval "
+        f"{_span(row.pi_low, row.pi_high, family)}; "
         f"{favour} ({percent:.0f}%) favour peer support{f', {aside} found no difference' if aside else ''}."
     )
     predicts_both = not (row.pi_low > 0 or row.pi_high < 0)
@@ -208,10 +201,10 @@ def fidelity_slope(evidence: Evidence, slope: float) -> Finding:
     table = evidence.regressions
     table = table[table["outcome"].eq(ALL_RECOVERY) & table["model"].eq("single")]
     missing, absent = (
-        next(table[table["term"].eq(term)].itertuples(), None)
-        for term in ("fidelity_index", f"fidelity_index{ABSENT}")
+        next(table[table["term"].eq(term)].itertuples(), None) for term in ("fidelity_index", f"fidelity_index{ABSENT}")
     )
-    reason = f"Where not reported counts as missing: {_slope_words(missing)}. Where it counts as absent: {_slope_words(absent)}."
+    as_missing, as_absent = _slope_words(missing), _slope_words(absent)
+    reason = f"Where not reported counts as missing: {as_missing}. Where it counts as absent: {as_absent}."
     if _estimated(missing) and missing.ci_low > 0:
         return _of_slope(missing, SUPPORTED, reason, "nr missing")
     if _estimated(absent) and absent.ci_low > 0:
@@ -236,25 +229,30 @@ def expansion(evidence: Evidence, first: int, last: int, until: int) -> Finding:
         f"{first} to {last}": year.between(first, last),
         f"{last + 1} to {until}": year.between(last + 1, until),
     }
-    counts = {name: (int((remote & inside).sum()), int(inside.sum())) for name, inside in spans.items()}  # fmt: skip
-    listed = "; ".join(f"{name}: {a} of {b}" + (f" ({a / b:.0%})" if b else "") for name, (a, b) in counts.items())  # fmt: skip
+    counts = {name: (int((remote & inside).sum()), int(inside.sum())) for name, inside in spans.items()}
+    listed = "; ".join(f"{name}: {a} of {b}" + (f" ({a / b:.0%})" if b else "") for name, (a, b) in counts.items())
     (early, of_early), *later = counts.values()
     if not of_early or not all(of for _, of in later):
         return Finding(NOT, f"{listed}. A period without studies cannot exceed another.")
     found = []
     for remote_later, of_later in later:
-        low, high = confint_proportions_2indep(remote_later, of_later, early, of_early, method="newcomb")  # fmt: skip
+        low, high = confint_proportions_2indep(remote_later, of_later, early, of_early, method="newcomb")
         found.append((remote_later / of_later - early / of_early, low, high))
     differences = " and ".join(
-        f"{d:+.0%} ({low:+.0%} to {high:+.0%})".replace("-", "\N{MINUS SIGN}")
-        for d, low, high in found
+        f"{d:+.0%} ({low:+.0%} to {high:+.0%})".replace("-", "\N{MINUS SIGN}") for d, low, high in found
     )
     good = all(d > 0 for d, _, _ in found) and any(low > 0 for _, low, _ in found)
     difference, low, high = max(found)
     return Finding(
-        SUPPORTED if good else NOT, f"{listed}; differences from the first {differences}.",
-        difference, low, high, int(of_early + sum(of for _, of in later)), NAN, "difference in share",
-    )  # fmt: skip
+        SUPPORTED if good else NOT,
+        f"{listed}; differences from the first {differences}.",
+        difference,
+        low,
+        high,
+        int(of_early + sum(of for _, of in later)),
+        NAN,
+        "difference in share",
+    )
 
 
 def delivery_works(evidence: Evidence, trials: int, half: float, enough: int) -> Finding:
@@ -307,15 +305,20 @@ def long_term_unknown(evidence: Evidence, weeks: int, trials: int) -> Finding:
     row = next(evidence.over_time.query("split == 'follow-up' and level == 'long'").itertuples())
     counted = f"{row.k} digital trials give an effect at {weeks} weeks or later"
     if row.k < trials:
-        effect = {} if not row.k else {"estimate": row.effect, "ci_low": row.ci_low, "ci_high": row.ci_high}  # fmt: skip
-        return Finding(SUPPORTED, f"{counted}, fewer than {trials}.", **effect, k=row.k, n=row.n, quantity="Hedges g" if effect else "")  # fmt: skip
+        effect = {} if not row.k else {"estimate": row.effect, "ci_low": row.ci_low, "ci_high": row.ci_high}
+        return Finding(
+            SUPPORTED,
+            f"{counted}, fewer than {trials}.",
+            **effect,
+            k=row.k,
+            n=row.n,
+            quantity="Hedges g" if effect else "",
+        )
     known = row.ci_low > 0 or row.ci_high < 0
     return _of_pool(row, NOT if known else PARTLY, f"{counted}: {_pooled_words(row)}.")
 
 
-def primary_challenges(
-    evidence: Evidence, themes: Sequence[str], top: int, some: Sequence[int]
-) -> Finding:
+def primary_challenges(evidence: Evidence, themes: Sequence[str], top: int, some: Sequence[int]) -> Finding:
     """C15. A barrier is among the `top` if fewer than `top` others are reported by more studies (ties count as in).
 
     The number shown is how many of the four are; the interval of each rank is in the reason.
@@ -326,19 +329,20 @@ def primary_challenges(
     rank = table.set_index("theme")
     words = "; ".join(
         f"{_label(evidence, theme)}: rank {rank.loc[theme, 'rank']:g} of {len(table)} "
-        f"(95% interval {rank.loc[theme, 'rank_low']:g} to {rank.loc[theme, 'rank_high']:g}), {rank.loc[theme, 'studies']} studies"
+        f"(95% interval {rank.loc[theme, 'rank_low']:g} to {rank.loc[theme, 'rank_high']:g}), "
+        f"{rank.loc[theme, 'studies']} studies"
         for theme in themes
     )
-    leaders = ", ".join(
-        _label(evidence, row.theme).lower() for row in table.nsmallest(top, "rank").itertuples()
-    )
+    leaders = ", ".join(_label(evidence, row.theme).lower() for row in table.nsmallest(top, "rank").itertuples())
     verdict = SUPPORTED if len(inside) == len(themes) else PARTLY if len(inside) in some else NOT
-    reason = f"{words}. {len(inside)} of the {len(themes)} are among the {top} most frequent ({leaders})."  # fmt: skip
-    return Finding(verdict, reason, len(inside), k=int(table["of"].iloc[0]), quantity=f"of {len(themes)} among the first {top}")  # fmt: skip
+    reason = f"{words}. {len(inside)} of the {len(themes)} are among the {top} most frequent ({leaders})."
+    return Finding(
+        verdict, reason, len(inside), k=int(table["of"].iloc[0]), quantity=f"of {len(themes)} among the first {top}"
+    )
 
 
 def cost_evidence_lacking(evidence: Evidence, few: float, some: float) -> Finding:
-    """C16, on trials (companion reports joined): controlled are randomised designs and studies with a stated comparator.
+    """C16, on trials (companion reports joined): controlled: randomised designs and studies with a stated comparator.
 
     One reports cost if any of its reports is an economic evaluation or has an outcome row in the domain cost.
     """
@@ -349,11 +353,11 @@ def cost_evidence_lacking(evidence: Evidence, few: float, some: float) -> Findin
     cost |= set(studies.loc[studies["design"].eq("economic_evaluation"), "trial"])
     reported = len(cost & controlled)
     what = f"{reported} of {len(controlled)} controlled studies report cost or cost-effectiveness"
-    return _of_share(reported, len(controlled), what, lambda p: SUPPORTED if p < few else PARTLY if p < some else NOT)  # fmt: skip
+    return _of_share(reported, len(controlled), what, lambda p: SUPPORTED if p < few else PARTLY if p < some else NOT)
 
 
 def more_settings_needed(evidence: Evidence, under: float) -> Finding:
-    """C17, on randomised trials with a stated country; one with sites in several income groups counts in the total only."""
+    """C17, on randomised trials with a stated country; sites in several income groups count in the total only."""
     trials = evidence.income.set_index("income_group")["trials"]
     poorer = int(trials[["low", "lower_middle", "upper_middle"]].sum())
     total = int(trials.drop("not_stated").sum())
@@ -421,7 +425,7 @@ def _share(evidence: Evidence, outcome: str, column: str = "", levels: Sequence[
     votes = evidence.votes[evidence.votes["outcome_domain"].eq(outcome)]
     if column:
         votes = votes[votes[column].isin(levels)]
-    favour, neither, against = (int(votes["direction"].eq(d).sum()) for d in ("arm1", "neither", "arm2"))  # fmt: skip
+    favour, neither, against = (int(votes["direction"].eq(d).sum()) for d in ("arm1", "neither", "arm2"))
     counted = favour + against + (neither if evidence.neither == "against" else 0)
     if not counted:
         return Share(favour, counted, neither)
@@ -460,22 +464,19 @@ def _percent(share: Share) -> str:
 _AS_C02 = {"pooled_from": 3, "half": 50, "enough": 5}
 _AS_C11 = {"trials": 4, "half": 50, "enough": 5}
 RULES: dict[str, tuple[Callable[..., Finding], dict]] = {
-    "C01": (
-        consistent_improvement,
-        {"outcome": "personal", "share": 75, "above": -0.10, "enough": 5},
-    ),
+    "C01": (consistent_improvement, {"outcome": "personal", "share": 75, "above": -0.10, "enough": 5}),
     "C02": (improvement, {"outcome": "hope"} | _AS_C02),
     "C03": (improvement, {"outcome": "empowerment"} | _AS_C02),
     "C04": (improvement, {"outcome": "social_connection"} | _AS_C02),
-    "C05": (
-        inconsistency,
-        {"outcomes": [("clinical", "smd"), ("depression", "smd")], "i2": 50, "share": 75},
-    ),
+    "C05": (inconsistency, {"outcomes": [("clinical", "smd"), ("depression", "smd")], "i2": 50, "share": 75}),
     "C06": (
         inconsistency,
         {
             "outcomes": [("hospitalisation", "log_rr"), ("service_use", "log_rr")],
-            "i2": 50, "share": 75, "least_trials": 3, "least_votes": 5,
+            "i2": 50,
+            "share": 75,
+            "least_trials": 3,
+            "least_votes": 5,
         },
     ),
     "C07": (fidelity_slope, {"slope": 0.10}),
@@ -490,20 +491,17 @@ RULES: dict[str, tuple[Callable[..., Finding], dict]] = {
         primary_challenges,
         {
             "themes": ("role_ambiguity", "worker_wellbeing", "staff_stigma", "cost_evidence_gap"),
-            "top": 5, "some": (2, 3),
+            "top": 5,
+            "some": (2, 3),
         },
     ),
     "C16": (cost_evidence_lacking, {"few": 5, "some": 15}),
     "C17": (more_settings_needed, {"under": 25}),
-}  # fmt: skip
+}
 
 
 def votes_for_claims(
-    votes: pd.DataFrame,
-    rows: pd.DataFrame,
-    outcomes: pd.DataFrame,
-    studies: pd.DataFrame,
-    majority: float,
+    votes: pd.DataFrame, rows: pd.DataFrame, outcomes: pd.DataFrame, studies: pd.DataFrame, majority: float
 ) -> pd.DataFrame:
     """The votes of effect_direction_votes.csv, one more per trial over all its recovery outcomes, and the trial's
     population and modality.

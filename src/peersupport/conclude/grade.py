@@ -1,4 +1,4 @@
-"""Certainty of evidence (GRADE): what rules suggest per outcome, each downgrade with its reason, and what authors overrule.
+"""Certainty of evidence (GRADE): what rules suggest, each downgrade with its reason, and what authors overrule.
 
 GRADE is a judgement (Guyatt 2011, doi 10.1016/j.jclinepi.2010.04.026); rules only make a first suggestion that can be
 checked. Thresholds are in RULES. A sheet of overrides (outcome_domain, family, domain, downgrade, reason) lets the
@@ -89,7 +89,10 @@ def indirectness(trials: pd.DataFrame, weight: pd.Series) -> tuple[int, str]:
     other than usual care or a waiting list."""
     helpers = float(weight[trials["helper_experience"].ne("distress")].sum())
     other = float(weight[~trials["condition_arm2"].isin(["care_as_usual", "waitlist"])].sum())
-    reason = f"helpers not known to share distress: {helpers:.0%} of the weight; comparator other than usual care or waiting list: {other:.0%}"
+    reason = (
+        f"helpers not known to share distress: {helpers:.0%} of the weight; "
+        f"comparator other than usual care or waiting list: {other:.0%}"
+    )
     return (-1 if max(helpers, other) >= RULES["majority"] else 0), reason
 
 
@@ -98,7 +101,8 @@ def imprecision(row: Mapping, small_effect: float, baseline: float) -> tuple[int
     needed = information_size(row["family"], small_effect, baseline)
     includes = row["ci_low"] <= 0 <= row["ci_high"]
     few = row["n"] < needed
-    reason = f"95% CI {_span(row, 'ci')}{', no effect included' if includes else ''}; {row['n']:,.0f} people, {needed:,.0f} needed"
+    crossed = ", no effect included" if includes else ""
+    reason = f"95% CI {_span(row, 'ci')}{crossed}; {row['n']:,.0f} people, {needed:,.0f} needed"
     return -(int(includes) + int(few)), reason
 
 
@@ -121,11 +125,7 @@ def publication_bias(row: Mapping, small: Mapping | None) -> tuple[int, str]:
     if small is None or not small["interpreted"]:
         return 0, f"{row['k']:.0f} trials: too few to test for small-study effects"
     by_size = np.isfinite(small["size_p"])
-    p, slope = (
-        (small["size_p"], small["size_slope"])
-        if by_size
-        else (small["egger_p"], small["egger_slope"])
-    )
+    p, slope = (small["size_p"], small["size_slope"]) if by_size else (small["egger_p"], small["egger_slope"])
     reason = f"Egger's test {'on arm size' if by_size else 'on the standard error'}: p = {p:.2f}"
     return (-1 if p < RULES["asymmetry_p"] and slope > 0 else 0), reason
 
@@ -167,15 +167,15 @@ def summary_of_findings(
         own = _of(trials, key)
         start = starting_level(own)
         suggested = downgrades(row, own, _first(small, key), small_effect, baseline)
-        found = {"start": start} | {name: row[name] for name in ("k", "n", "effect", "ci_low", "ci_high")}  # fmt: skip
+        found = {"start": start} | {name: row[name] for name in ("k", "n", "effect", "ci_low", "ci_high")}
         found |= _absolute(_first(absolute, key))
         for domain, (step, reason) in suggested.items():
             found |= {domain: step, f"{domain}_reason": reason}
-            judged = None if decided is None or (*key, domain) not in decided.index else decided.loc[(*key, domain)]  # fmt: skip
+            judged = None if decided is None or (*key, domain) not in decided.index else decided.loc[(*key, domain)]
             found[f"{domain}_authors"] = np.nan if judged is None else float(judged["downgrade"])
             found[f"{domain}_authors_reason"] = "" if judged is None else judged["reason"]
         steps = {d: step for d, (step, _) in suggested.items()}
-        own_steps = {d: steps[d] if np.isnan(found[f"{d}_authors"]) else found[f"{d}_authors"] for d in steps}  # fmt: skip
+        own_steps = {d: steps[d] if np.isnan(found[f"{d}_authors"]) else found[f"{d}_authors"] for d in steps}
         found["certainty_suggested"] = certainty(start, sum(steps.values()))
         found["certainty"] = certainty(start, int(sum(own_steps.values())))
         rows.append(dict(zip(keys, key, strict=True)) | found)

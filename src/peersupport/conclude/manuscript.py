@@ -1,4 +1,4 @@
-"""The numbers of the abstract and results section, the paragraph made from them, and the PRISMA checklist with links."""
+"""Numbers of the abstract and results section, the paragraph made from them, and the PRISMA checklist with links."""
 
 from collections.abc import Mapping
 
@@ -42,7 +42,7 @@ def numbers(
     for row in main.dropna(subset=["effect"]).to_dict("records"):
         key = (row["outcome_domain"], row["family"])
         change = np.exp if row["family"] == "log_rr" else float
-        values = {name: float(change(row[name])) for name in ("effect", "ci_low", "ci_high", "pi_low", "pi_high")}  # fmt: skip
+        values = {name: float(change(row[name])) for name in ("effect", "ci_low", "ci_high", "pi_low", "pi_high")}
         outcomes["|".join(key)] = {
             "label": labels[row["outcome_domain"]],
             "measure": "RR" if row["family"] == "log_rr" else "g",
@@ -77,24 +77,29 @@ def numbers(
 
 def results_paragraph(found: Mapping, claims: pd.DataFrame) -> str:
     """The results section in Markdown, every number from `numbers`, every claim with its verdict."""
-    by_kind = [found["outcomes"][f"{kind}|smd"] for kind in ("personal", "clinical", "functional") if f"{kind}|smd" in found["outcomes"]]  # fmt: skip
-    others = [row for key, row in found["outcomes"].items() if key.split("|")[0] not in ("personal", "clinical", "functional")]  # fmt: skip
+    by_kind = [
+        found["outcomes"][f"{kind}|smd"]
+        for kind in ("personal", "clinical", "functional")
+        if f"{kind}|smd" in found["outcomes"]
+    ]
+    others = [
+        row for key, row in found["outcomes"].items() if key.split("|")[0] not in ("personal", "clinical", "functional")
+    ]
     told = [row for row in others if row["ci_low"] > _none(row) or row["ci_high"] < _none(row)]
     open_ = [row for row in others if row not in told]
     leaders = ", ".join(f"{row['theme'].lower()} ({row['studies']})" for row in found["barriers"])
     counted = found["claims"]
     verdicts = ", ".join(f"{counted[v]} {VERDICT_WORDS[v]}" for v in VERDICTS)
     sentences = [
-        f"{found['studies']} studies were included, among them reports of {found['randomised_trials']} randomised trials "
+        f"{found['studies']} studies were included, among them reports of {found['randomised_trials']} randomised "
+        "trials "
         f"with {found['people_in_randomised_trials']:,} people.",
         "Average effects by type of recovery (above 0, and for risk ratios above 1, favours peer support): "
         + "; ".join(map(_outcome, by_kind))
         + "."
         if by_kind
         else "",
-        "The interval excludes no effect for " + "; ".join(map(_outcome, told)) + "."
-        if told
-        else "",
+        "The interval excludes no effect for " + "; ".join(map(_outcome, told)) + "." if told else "",
         "It includes no effect for " + "; ".join(map(_outcome, open_)) + "." if open_ else "",
         f"Of {found['digital_trials_with_length']} digital trials that state how long they followed people, "
         f"{found['digital_trials_followed_long']} did so for {found['long_follow_up_weeks']} weeks or longer.",
@@ -104,8 +109,7 @@ def results_paragraph(found: Mapping, claims: pd.DataFrame) -> str:
         f"Of the article's {counted['count']} claims {verdicts}.",
     ]
     lines = [
-        f"- {row.claim} **{VERDICT_WORDS[row.verdict].capitalize()}.** {row.reason}"
-        for row in claims.itertuples()
+        f"- {row.claim} **{VERDICT_WORDS[row.verdict].capitalize()}.** {row.reason}" for row in claims.itertuples()
     ]
     return " ".join(filter(None, sentences)) + "\n\n" + "\n".join(lines) + "\n"
 
@@ -130,10 +134,10 @@ def checklist_page(checklist: pd.DataFrame) -> str:
     """The PRISMA 2020 checklist as Markdown, one table per section, with links from data/processed/ to each answer."""
     lines = ["# PRISMA 2020 checklist", ""]
     for section, rows in checklist.groupby("section", sort=False):
-        lines += [f"## {section}", "", "| Item | What is asked | Where it is answered |", "|---|---|---|"]  # fmt: skip
+        lines += [f"## {section}", "", "| Item | What is asked | Where it is answered |", "|---|---|---|"]
         for row in rows.fillna("").itertuples():
             places = [place for place in row.where.split(";") if place]
             links = ", ".join(f"[{place}](../../{place})" for place in places)
-            lines.append(f"| {row.item} | {row.asked} | {'. '.join(filter(None, [links, row.note]))} |")  # fmt: skip
+            lines.append(f"| {row.item} | {row.asked} | {'. '.join(filter(None, [links, row.note]))} |")
         lines.append("")
     return "\n".join(lines)

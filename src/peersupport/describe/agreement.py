@@ -35,14 +35,12 @@ def gwet_ac1(a, b) -> tuple[float, float, float]:
     agree = (a == b).astype(float)
     ac1 = (agree.mean() - chance) / (1 - chance)
     weight = {q: 1 - share for q, share in zip(categories, shares, strict=True)}
-    expected = np.array([(weight[x] + weight[y]) / 2 for x, y in zip(a, b, strict=True)]) / (
-        len(categories) - 1
-    )
+    expected = np.array([(weight[x] + weight[y]) / 2 for x, y in zip(a, b, strict=True)]) / (len(categories) - 1)
     linear = (agree - chance) / (1 - chance) - 2 * (1 - ac1) * (expected - chance) / (1 - chance)
     n = len(a)
     se = np.sqrt(((linear - ac1) ** 2).sum() / (n * (n - 1)))
     half = norm.ppf(0.975) * se
-    return ac1, ac1 - half, min(ac1 + half, 1.0)  # fmt: skip
+    return ac1, ac1 - half, min(ac1 + half, 1.0)
 
 
 def agreement(cells: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -81,9 +79,7 @@ def _icc(pairs):
     if pairs.a.eq(pairs.b).all():
         return 1.0, np.nan, np.nan  # no residual to estimate an interval from
     long = pairs.reset_index(names="cell").melt("cell", var_name="coder", value_name="figure")
-    table = pg.intraclass_corr(long, targets="cell", raters="coder", ratings="figure").set_index(
-        "Type"
-    )
+    table = pg.intraclass_corr(long, targets="cell", raters="coder", ratings="figure").set_index("Type")
     return table.at["ICC(A,1)", "ICC"], *table.at["ICC(A,1)", "CI95"]
 
 

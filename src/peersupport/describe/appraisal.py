@@ -81,9 +81,7 @@ def _check_complete(table: pd.DataFrame) -> None:
             raise ValueError(f"{study}: the domains of {tool} are not there once each.")
 
 
-def judgement_shares(
-    table: pd.DataFrame, by: str = "domain", weight: str | None = None
-) -> pd.DataFrame:
+def judgement_shares(table: pd.DataFrame, by: str = "domain", weight: str | None = None) -> pd.DataFrame:
     """Share of the studies with each judgement: columns `by`, judgement, studies, weight, share;
     zeros included.
 
@@ -92,9 +90,7 @@ def judgement_shares(
     left out. Without it, studies count 1 each.
     """
     table = table.assign(weight=1.0 if weight is None else table[weight]).dropna(subset=["weight"])
-    grid = pd.MultiIndex.from_product(
-        [list(dict.fromkeys(table[by])), JUDGEMENTS], names=[by, "judgement"]
-    )
+    grid = pd.MultiIndex.from_product([list(dict.fromkeys(table[by])), JUDGEMENTS], names=[by, "judgement"])
     grouped = table.groupby([by, "judgement"], sort=False)["weight"]
     shares = pd.DataFrame({"studies": grouped.size(), "weight": grouped.sum()})
     shares = shares.reindex(grid, fill_value=0).reset_index()
@@ -102,9 +98,7 @@ def judgement_shares(
     return shares
 
 
-def in_pooled_outcomes(
-    effects: pd.DataFrame, judged: pd.DataFrame, minimum_trials: int
-) -> pd.DataFrame:
+def in_pooled_outcomes(effects: pd.DataFrame, judged: pd.DataFrame, minimum_trials: int) -> pd.DataFrame:
     """The judgements of the trials that enter each pooled outcome, with the inverse of their
     variance as weight.
 
@@ -142,9 +136,7 @@ def agreement_with_database(appraisal: pd.DataFrame) -> pd.DataFrame:
     return result.assign(share=result["same"] / result["n"].where(result["n"] > 0))
 
 
-def pooled_summary(
-    pooled: pd.DataFrame, unweighted: pd.DataFrame, by_participants: pd.DataFrame
-) -> pd.DataFrame:
+def pooled_summary(pooled: pd.DataFrame, unweighted: pd.DataFrame, by_participants: pd.DataFrame) -> pd.DataFrame:
     """Every summary of RoB 2 in one table: scope, weighting, domain, judgement, studies, weight,
     share.
 

@@ -18,17 +18,11 @@ def by_country(trials: pd.DataFrame) -> pd.DataFrame:
     places = trials.assign(country=trials["country"].str.split(";")).explode("country")
     places["country"] = places["country"].str.strip()
     several = places["trial"].duplicated(keep=False)
-    places = places.assign(
-        multi_country=several.astype(int), participants=places["participants"].where(~several)
-    )
+    places = places.assign(multi_country=several.astype(int), participants=places["participants"].where(~several))
     table = places.groupby("country", dropna=False).agg(
-        trials=("trial", "nunique"),
-        multi_country=("multi_country", "sum"),
-        participants=("participants", "sum"),
+        trials=("trial", "nunique"), multi_country=("multi_country", "sum"), participants=("participants", "sum")
     )
-    return table.reset_index().sort_values(
-        ["trials", "country"], ascending=[False, True], ignore_index=True
-    )
+    return table.reset_index().sort_values(["trials", "country"], ascending=[False, True], ignore_index=True)
 
 
 INCOME = {

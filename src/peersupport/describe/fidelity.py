@@ -4,13 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from peersupport.describe.studies import (
-    DESIGN_FAMILY_LABEL,
-    FIDELITY_ITEMS,
-    REPORTING_ITEMS,
-    design_family,
-    wilson,
-)
+from peersupport.describe.studies import DESIGN_FAMILY_LABEL, FIDELITY_ITEMS, REPORTING_ITEMS, design_family, wilson
 
 
 def reporting(studies: pd.DataFrame, items: Sequence[str] = REPORTING_ITEMS) -> pd.DataFrame:

@@ -16,8 +16,7 @@ RANDOMISED = ("rct", "cluster_rct", "pilot_rct")
 DESIGN_FAMILY = {
     **dict.fromkeys(RANDOMISED, "randomised"),
     **dict.fromkeys(
-        ("quasi_experimental", "pre_post", "cohort", "cross_sectional", "economic_evaluation"),
-        "non_randomised",
+        ("quasi_experimental", "pre_post", "cohort", "cross_sectional", "economic_evaluation"), "non_randomised"
     ),
     "mixed_methods": "mixed_methods",
     "qualitative": "qualitative",
@@ -130,9 +129,7 @@ def spell_out(codes: pd.Series, labels: Mapping[str, str]) -> pd.Series:
     return codes.map(labels).fillna("Not reported")
 
 
-def summary_by(
-    studies: pd.DataFrame, counts: pd.DataFrame, column: str, labels: Mapping[str, str]
-) -> pd.DataFrame:
+def summary_by(studies: pd.DataFrame, counts: pd.DataFrame, column: str, labels: Mapping[str, str]) -> pd.DataFrame:
     """Table 2: one row per level of `column` (in the codebook's order) and one for all studies.
 
     Columns: grouping, level, label, studies, share (of all studies), randomised (randomised trials,
@@ -174,12 +171,7 @@ def _summary(part, counts, column, code, label) -> dict:
 def _spread(name: str, values: pd.Series) -> dict:
     q1, median, q3 = values.quantile([0.25, 0.5, 0.75])
     stated = int(values.notna().sum())
-    return {
-        f"{name}_stated": stated,
-        f"{name}_median": median,
-        f"{name}_q1": q1,
-        f"{name}_q3": q3,
-    }
+    return {f"{name}_stated": stated, f"{name}_median": median, f"{name}_q1": q1, f"{name}_q3": q3}
 
 
 def by_year(studies: pd.DataFrame, column: str, levels: Sequence[str]) -> pd.DataFrame:
@@ -194,11 +186,7 @@ def by_year(studies: pd.DataFrame, column: str, levels: Sequence[str]) -> pd.Dat
 
 
 def cross_count(
-    studies: pd.DataFrame,
-    rows: str,
-    columns: str,
-    row_levels: Sequence[str],
-    column_levels: Sequence[str],
+    studies: pd.DataFrame, rows: str, columns: str, row_levels: Sequence[str], column_levels: Sequence[str]
 ) -> pd.DataFrame:
     """Studies per cell of two codes, empty cells as 0: columns `rows`, `columns`, studies. A blank
     counts as nr."""
@@ -245,9 +233,7 @@ def evidence_gap_map(
     grouped = pairs.groupby(["level", "outcome_domain"])
     table = grouped.agg(trials=("trial", "size"), participants=("participants", "sum"))
     judged = pd.crosstab([pairs["level"], pairs["outcome_domain"]], pairs["judgement"])
-    judged = judged.reindex(
-        columns=["low", "some_concerns", "high", "no_information"], fill_value=0
-    )
+    judged = judged.reindex(columns=["low", "some_concerns", "high", "no_information"], fill_value=0)
     lost = table.index.difference(cells)
     if len(lost):
         raise ValueError(f"Cells without a place in the map: {list(lost)}.")

@@ -17,9 +17,7 @@ from scipy.cluster import hierarchy
 from peersupport.describe.studies import design_family, wilson
 
 
-def presence(
-    themes: pd.DataFrame, studies: Sequence[str], theme_codes: Mapping[str, Sequence[str]]
-) -> pd.DataFrame:
+def presence(themes: pd.DataFrame, studies: Sequence[str], theme_codes: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Study by theme, True where the study reports it: index study, columns (theme_group, theme) in
     the codebook's order.
 
@@ -27,8 +25,7 @@ def presence(
     them.
     """
     columns = pd.MultiIndex.from_tuples(
-        [(group, theme) for group, codes in theme_codes.items() for theme in codes],
-        names=["theme_group", "theme"],
+        [(group, theme) for group, codes in theme_codes.items() for theme in codes], names=["theme_group", "theme"]
     )
     rows = themes[themes["study"].isin(list(studies))]
     unknown = set(zip(rows["theme_group"], rows["theme"], strict=True)) - set(columns)
@@ -64,15 +61,11 @@ SOURCE_KINDS = {
 def source_kind(studies: pd.DataFrame) -> pd.Series:
     """qualitative, mixed_methods or quantitative by the study's design, indexed by study; blank
     without a design."""
-    family = design_family(studies).replace(
-        {"randomised": "quantitative", "non_randomised": "quantitative"}
-    )
+    family = design_family(studies).replace({"randomised": "quantitative", "non_randomised": "quantitative"})
     return pd.Series(family.to_numpy(), index=studies["study"]).mask(lambda kind: kind == "nr")
 
 
-def frequency_by(
-    reported: pd.DataFrame, groups: pd.Series, grouping: str, levels: Sequence[str]
-) -> pd.DataFrame:
+def frequency_by(reported: pd.DataFrame, groups: pd.Series, grouping: str, levels: Sequence[str]) -> pd.DataFrame:
     """Frequency of each theme within each level of a grouping: grouping, level, then the columns of
     theme_frequency.
 
@@ -134,13 +127,7 @@ PERSPECTIVES = {
 
 
 def difference_tests(
-    reported: pd.DataFrame,
-    groups: pd.Series,
-    grouping: str,
-    *,
-    minimum: int,
-    seed: int,
-    draws: int = 9999,
+    reported: pd.DataFrame, groups: pd.Series, grouping: str, *, minimum: int, seed: int, draws: int = 9999
 ) -> pd.DataFrame:
     """Does a theme's frequency differ between the levels of a grouping? One row per theme;
     exploratory.
@@ -184,9 +171,7 @@ def _difference(present: np.ndarray, group: np.ndarray, seed: int, draws: int) -
     size = stats.contingency.association(counts, method="cramer")
     if expected.min() >= 5:
         data = pd.DataFrame({"group": group, "present": present})
-        with (
-            warnings.catch_warnings()
-        ):  # of low observed counts: it is the expected ones that matter
+        with warnings.catch_warnings():  # of low observed counts: it is the expected ones that matter
             warnings.simplefilter("ignore", UserWarning)
             _, _, found = pg.chi2_independence(data, "group", "present", correction=False)
         p = found.loc[found["test"] == "pearson", "pval"].iloc[0]
@@ -273,9 +258,7 @@ def ranks(reported: pd.DataFrame, group: str, *, top: int, draws: int, seed: int
     return table.sort_values(["rank", "theme"], ignore_index=True)
 
 
-def review_frequency(
-    themes: pd.DataFrame, theme_codes: Mapping[str, Sequence[str]]
-) -> pd.DataFrame:
+def review_frequency(themes: pd.DataFrame, theme_codes: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Frequency among the reviews that report a theme at all, in the columns of frequency_by (level
     review)."""
     reviews = sorted(themes["study"].unique())

@@ -96,11 +96,7 @@ def sensitivity(votes: pd.DataFrame, unpooled: pd.DataFrame) -> pd.DataFrame:
     trials, pooled or not, whose direction comes from the sign of an effect size alone: direction in
     its strict sense).
     """
-    scopes = {
-        "not_pooled": unpooled,
-        "all": votes,
-        "known_sign": votes[votes["told_by"] == "effect"],
-    }
+    scopes = {"not_pooled": unpooled, "all": votes, "known_sign": votes[votes["told_by"] == "effect"]}
     tables = [
         count_votes(part, neither).assign(scope=scope, neither_counts=neither)
         for scope, part in scopes.items()

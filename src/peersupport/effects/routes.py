@@ -119,9 +119,11 @@ ROUTES = {
     "odds_ratio": Route("smd", "printed", PRINTED, from_ratio_to_g, "g = log OR sqrt(3)/pi, OR printed with CI"),
     "odds_ratio_rr": Route("log_rr", "printed", PRINTED, from_odds_ratio_to_log_rr, "log RR = log OR / 2"),
     "risk_ratio": Route("log_rr", "printed", PRINTED, from_risk_ratio, "log of the printed RR"),
-    "hazard_ratio": Route("log_rr", "printed", PRINTED, from_hazard_ratio, "RR = (1 - 0.5^sqrt(HR)) / (1 - 0.5^sqrt(1/HR))"),
+    "hazard_ratio": Route(
+        "log_rr", "printed", PRINTED, from_hazard_ratio, "RR = (1 - 0.5^sqrt(HR)) / (1 - 0.5^sqrt(1/HR))"
+    ),
     "p_value": Route("smd", "p", CONCLUSION, from_p_value, "t from p; g = J t sqrt(1/n1 + 1/n2)"),
-}  # fmt: skip
+}
 REASONS = {
     "direction_only": "the source states a direction or a test only, no figures that give an effect",
     "not_between_arms": "not a comparison of peer support with an arm without peers",
@@ -150,9 +152,7 @@ def choose_route(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     printed = kind.eq("precalc") & rows.effect.notna()
     ratio = printed & measure.isin(RATIOS)
     clear_sign = np.where(
-        kind.eq("precalc"),
-        rows.positive_favours.isin(["arm1", "arm2"]),
-        rows.higher_is_better.isin(["yes", "no"]),
+        kind.eq("precalc"), rows.positive_favours.isin(["arm1", "arm2"]), rows.higher_is_better.isin(["yes", "no"])
     )
     cases = [
         ("direction_only", kind.eq("direction_only")),
@@ -175,11 +175,9 @@ def choose_route(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
         ("risk_ratio", ratio & interval & measure.isin(["RR", "IRR"])),
         ("hazard_ratio", ratio & interval & measure.eq("HR")),
         ("no_variance", printed),
-    ]  # fmt: skip
+    ]
     names, tests = zip(*cases, strict=True)
-    case = pd.Series(
-        np.select([np.asarray(x, dtype=bool) for x in tests], names, "figures_missing"), rows.index
-    )
+    case = pd.Series(np.select([np.asarray(x, dtype=bool) for x in tests], names, "figures_missing"), rows.index)
     is_route = case.isin(list(ROUTES))
     return case.where(is_route, ""), case.where(~is_route, "")
 
@@ -244,7 +242,7 @@ def _apply(name, part):
         conversion=route.conversion,
         direction_source=route.direction,
         assumptions=_assumptions(name, part),
-    )  # fmt: skip
+    )
 
 
 def _assumptions(name, part):
@@ -257,11 +255,7 @@ def _assumptions(name, part):
         _where(from_p & part.p_operator.eq("<"), "p taken at its bound", part),
         _where(from_p & part.p_operator.eq("="), "two-sided p", part),
         _where(no_interval, "variance from the arms' n", part),
-        _where(
-            name == "mean_difference",
-            "the difference is standardised by the SD its t implies",
-            part,
-        ),
+        _where(name == "mean_difference", "the difference is standardised by the SD its t implies", part),
         _where(name == "odds_ratio_rr", "risks between 0.2 and 0.8", part),
         _where(name == "hazard_ratio", "half of the comparators have the event", part),
         _where(name in ("events_or", "odds_ratio"), "a logistic trait under the events", part),
@@ -290,9 +284,7 @@ def _allow_for_clusters(effects, studies, clusters, icc):
     inflate = raw & number.notna()
     deff = design_effect(effects.n_arm1 + effects.n_arm2, number, own_icc.fillna(icc))
     note = "design effect " + pd.Series(deff, effects.index).round(2).astype(str)
-    joined = (
-        effects.assumptions.where(effects.assumptions.eq(""), effects.assumptions + "; ") + note
-    )
+    joined = effects.assumptions.where(effects.assumptions.eq(""), effects.assumptions + "; ") + note
     return effects.assign(
         variance=effects.variance.where(~inflate, effects.variance * deff),
         assumptions=effects.assumptions.where(~inflate, joined),

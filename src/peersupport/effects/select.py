@@ -23,12 +23,7 @@ WHOLE_SCALE = re.compile(r"^(total|overall|[<>≥≤]|$)")
 def name_instrument(text: str, aliases: dict[str, list[str]]) -> tuple[str, str]:
     """(instrument, part) of a printed name; aliases: canonical name to what printed names begin with."""
     printed = text.strip().lower()
-    starts = [
-        (start, name)
-        for name, names in aliases.items()
-        for start in names
-        if printed.startswith(start)
-    ]
+    starts = [(start, name) for name, names in aliases.items() for start in names if printed.startswith(start)]
     if starts:
         start, name = max(starts, key=lambda pair: len(pair[0]))
         rest = printed[len(start) :]
@@ -36,7 +31,7 @@ def name_instrument(text: str, aliases: dict[str, list[str]]) -> tuple[str, str]
         name = re.split(r"[,(]| - ", printed)[0].strip()
         rest = printed[len(name) :]
     part = rest.strip(" ,-()")
-    return name, "" if WHOLE_SCALE.match(part) else part  # fmt: skip
+    return name, "" if WHOLE_SCALE.match(part) else part
 
 
 def select(
@@ -64,9 +59,7 @@ def select(
 def _choose(unit: pd.DataFrame) -> pd.Series:
     why = pd.Series("", unit.index)
     left = unit[unit.moment.notna() & unit["rank"].notna()]
-    why[unit.index.difference(left.index)] = (
-        "time point or kind of figure not part of this analysis"
-    )
+    why[unit.index.difference(left.index)] = "time point or kind of figure not part of this analysis"
     left = _keep_lowest(left, "moment", "a figure at {time_point} is used", why)
     left = _keep_lowest(left, "rank", "a figure by a better route ({method}) is used", why)
     for _, scale in left.groupby("scale"):
@@ -93,7 +86,7 @@ def _keep_one_per_part(scale, why):
         parts = parts.iloc[:0]
     for _, same in pd.concat([whole, parts]).groupby("part"):
         later_is_better = 1 if same.time_point.iloc[0] == "post" else -1
-        order = same.assign(
-            clear=same["flags"].eq(""), time=later_is_better * same.time_weeks.fillna(-1)
-        ).sort_values(["clear", "time", "variance"], ascending=False, kind="stable")
+        order = same.assign(clear=same["flags"].eq(""), time=later_is_better * same.time_weeks.fillna(-1)).sort_values(
+            ["clear", "time", "variance"], ascending=False, kind="stable"
+        )
         why[order.index[1:]] = f"the same instrument is used in: {order.row_id.iloc[0]}"

@@ -18,9 +18,7 @@ def has_flag(effects: pd.DataFrame, flag: str) -> pd.Series:
 
 def direction_conflicts(effects: pd.DataFrame) -> pd.DataFrame:
     """Rows with a conflict about direction, each with what it is; effects as `effects.effect_sizes` returns them."""
-    found = [
-        effects[has_flag(effects, flag)].assign(conflict=text) for flag, text in CONFLICTS.items()
-    ]
+    found = [effects[has_flag(effects, flag)].assign(conflict=text) for flag, text in CONFLICTS.items()]
     return pd.concat(found)[[*SHOWN, "conflict"]].reset_index(drop=True)
 
 
@@ -46,26 +44,18 @@ def without_conflicts(effects: pd.DataFrame) -> pd.DataFrame:
     return effects[~effects.row_id.isin(direction_conflicts(effects).row_id)]
 
 
-def compare(
-    variants: dict[str, pd.DataFrame], minimum_trials: int, correlation: float
-) -> pd.DataFrame:
+def compare(variants: dict[str, pd.DataFrame], minimum_trials: int, correlation: float) -> pd.DataFrame:
     """REML with Hartung-Knapp per domain under each variant of the effects; only domains in which a variant differs.
 
     The first variant is the main analysis. Columns: outcome_domain, family, variant, k, effect, ci_low, ci_high.
     """
     rows = []
     for name, effects in variants.items():
-        for (domain, family), part in effects[effects.selected].groupby(
-            ["outcome_domain", "family"]
-        ):
+        for (domain, family), part in effects[effects.selected].groupby(["outcome_domain", "family"]):
             trials = composites(part, correlation)
             if len(trials) >= minimum_trials:
                 fit = univariate(trials)
                 rows.append((domain, family, name, fit.k, fit.effect, fit.ci_low, fit.ci_high))
-    table = pd.DataFrame(
-        rows, columns=["outcome_domain", "family", "variant", "k", "effect", "ci_low", "ci_high"]
-    )
-    spread = table.groupby(["outcome_domain", "family"])["effect"].transform(
-        lambda e: e.max() - e.min()
-    )
-    return table[spread > 1e-9].sort_values(["outcome_domain", "family"], kind="stable").reset_index(drop=True)  # fmt: skip
+    table = pd.DataFrame(rows, columns=["outcome_domain", "family", "variant", "k", "effect", "ci_low", "ci_high"])
+    spread = table.groupby(["outcome_domain", "family"])["effect"].transform(lambda e: e.max() - e.min())
+    return table[spread > 1e-9].sort_values(["outcome_domain", "family"], kind="stable").reset_index(drop=True)

@@ -30,11 +30,7 @@ def doubts(root):
     paths = [f"data/processed/{name}" for name in views.TABLES]
     rows = read_manifest(root)
     notebooks = {rows[path]["notebook"] for path in paths if path in rows}
-    concerned = [
-        *paths,
-        *(f"The outputs of {name} " for name in notebooks),
-        f"{MANIFEST} is missing",
-    ]
+    concerned = [*paths, *(f"The outputs of {name} " for name in notebooks), f"{MANIFEST} is missing"]
     problems = manifest_problems(root, run.expected_origins(root))
     return [problem for problem in problems if problem.startswith(tuple(concerned))]
 
@@ -58,10 +54,7 @@ class Page(Voila):
 
     def listen(self):
         def say():
-            print(
-                f"The explorer is at http://{HOST}:{self.port}/ until Ctrl+C is pressed.",
-                flush=True,
-            )
+            print(f"The explorer is at http://{HOST}:{self.port}/ until Ctrl+C is pressed.", flush=True)
 
         IOLoop.current().add_callback(say)
         super().listen()

@@ -36,9 +36,7 @@ NOT_IN_MODEL = "not part of this model"
 TRIAL_COLUMNS = ["study", "year", "n_arm1", "n_arm2", "effect", "variance", "weight"]
 # Text stays text: drawn as outlines it would take half of the time, and could be neither found nor copied.
 DRAWING = style.RC | {"figure.constrained_layout.use": False, "svg.fonttype": "none"}
-FONTS = (
-    "'DejaVu Sans', Verdana, sans-serif"  # Verdana has the same widths, where the first is missing
-)
+FONTS = "'DejaVu Sans', Verdana, sans-serif"  # Verdana has the same widths, where the first is missing
 
 
 @dataclass(frozen=True)
@@ -153,10 +151,7 @@ def described(evidence: Evidence, choices: Choices) -> dict[str, str]:
     return {
         "Outcome": outcome_label(evidence, choices.outcome),
         "Model": models.MODELS[choices.model].label,
-        **{
-            heading: _kept(evidence.levels[column], kept.get(column))
-            for column, (heading, _) in GROUPS.items()
-        },
+        **{heading: _kept(evidence.levels[column], kept.get(column)) for column, (heading, _) in GROUPS.items()},
         "Years": f"{years[0]} to {years[1]}" if choices.years else "all",
         "Correlation within a trial (ρ)": f"{choices.correlation:g}",
     }
@@ -257,9 +252,7 @@ def readable_trials(fit: Fit) -> pd.DataFrame:
             "Year": rows["year"].map("{:.0f}".format),
             "n, peer support": rows["n_arm1"].map(_people),
             "n, comparator": rows["n_arm2"].map(_people),
-            effect: [
-                interval(r.effect, r.ci_low, r.ci_high, fit.family) for r in rows.itertuples()
-            ],
+            effect: [interval(r.effect, r.ci_low, r.ci_high, fit.family) for r in rows.itertuples()],
             "Weight": rows["weight"].map("{:.1f}%".format),
         }
     )
@@ -283,8 +276,7 @@ def trail(evidence: Evidence, rows: pd.DataFrame, study: str) -> dict[str, pd.Da
     """Each effect of the study's trial that stands in the picture: row_id -> its steps (provenance)."""
     trial = rows.loc[rows["study"].eq(study), "trial"]
     return {
-        row_id: provenance.trace(row_id, evidence.trails)
-        for row_id in rows.loc[rows["trial"].isin(trial), "row_id"]
+        row_id: provenance.trace(row_id, evidence.trails) for row_id in rows.loc[rows["trial"].isin(trial), "row_id"]
     }
 
 
@@ -298,12 +290,7 @@ def forest_picture(evidence: Evidence, choices: Choices, fit: Fit) -> str:
         line += "" if "weight" in fit.effects else "; weights are those of random effects (REML)"
     weighted = replace(fit, effects=_with_weights(fit))
     with mpl.rc_context(DRAWING):
-        figure = forest(
-            weighted,
-            title=outcome_label(evidence, choices.outcome),
-            model_line=line,
-            risk=evidence.risk,
-        )
+        figure = forest(weighted, title=outcome_label(evidence, choices.outcome), model_line=line, risk=evidence.risk)
         return _svg(figure, evidence, choices, _forest_alt(evidence, choices, fit), 150)
 
 

@@ -138,16 +138,11 @@ class Explorer:
         toggle.add_class("explorer-toggle")
         main = [self.controls[name] for name in ("outcome", "model")]
         others = [self.controls[n] for n in ("first_year", "last_year", "correlation")]
-        groups = [
-            _group(views.GROUPS[column][0], list(checks.values()))
-            for column, checks in self.checks.items()
-        ]
+        groups = [_group(views.GROUPS[column][0], list(checks.values())) for column, checks in self.checks.items()]
         restrictions = widgets.VBox([*groups, *others])
         restrictions.add_class("explorer-restrictions")
         toggle.observe(
-            lambda change: (restrictions.add_class if change["new"] else restrictions.remove_class)(
-                "explorer-open"
-            ),
+            lambda change: (restrictions.add_class if change["new"] else restrictions.remove_class)("explorer-open"),
             "value",
         )
         left = widgets.VBox([widgets.HTML("<h2>Choices</h2>"), *main, toggle, restrictions])
@@ -176,10 +171,9 @@ def _controls(evidence):
         "first_year": widgets.Dropdown(options=years, value=first, description="From the year"),
         "last_year": widgets.Dropdown(options=years, value=last, description="To the year"),
         "correlation": widgets.BoundedFloatText(
-            value=correlation, min=0, max=0.95, step=0.05,
-            description="Correlation between the scales of one trial (ρ)",
+            value=correlation, min=0, max=0.95, step=0.05, description="Correlation between the scales of one trial (ρ)"
         ),
-    }  # fmt: skip
+    }
 
 
 def _single(evidence, slug):
@@ -189,10 +183,7 @@ def _single(evidence, slug):
 
 
 def _checks(levels):
-    return {
-        code: widgets.Checkbox(value=True, description=label, indent=False)
-        for code, label in levels.items()
-    }
+    return {code: widgets.Checkbox(value=True, description=label, indent=False) for code, label in levels.items()}
 
 
 def _group(heading, checks):
@@ -244,9 +235,7 @@ def _picture(kind, view):
 def _wide(label, content):
     """What may be wider than a phone scrolls by itself, by keyboard too."""
     name = escape(label)
-    return (
-        f'<div class="explorer-wide" tabindex="0" role="region" aria-label="{name}">{content}</div>'
-    )
+    return f'<div class="explorer-wide" tabindex="0" role="region" aria-label="{name}">{content}</div>'
 
 
 def _trials(view):
@@ -260,8 +249,7 @@ def _steps(row_id, steps):
 def _table(label, table):
     head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in table)
     body = "".join(
-        "<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>"
-        for row in table.itertuples(index=False)
+        "<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>" for row in table.itertuples(index=False)
     )
     return _wide(label, f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
 

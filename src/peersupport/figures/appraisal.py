@@ -16,10 +16,7 @@ ROW_MM = 4.35
 def judgement_legend(figure_or_ax, labels: Mapping[str, str], **where):
     """One key for all figures of judgements."""
     patches = [
-        Patch(
-            facecolor=style.JUDGEMENT[code], hatch=style.JUDGEMENT_HATCH[code], ec="black", lw=0.4
-        )
-        for code in labels
+        Patch(facecolor=style.JUDGEMENT[code], hatch=style.JUDGEMENT_HATCH[code], ec="black", lw=0.4) for code in labels
     ]
     names = [f"{style.JUDGEMENT_SYMBOL[code]}  {label}" for code, label in labels.items()]
     return figure_or_ax.legend(patches, names, **where)
@@ -79,11 +76,7 @@ def _lights(ax, table: pd.DataFrame, studies: Sequence[str], domains: Sequence[s
 
 
 def judgement_bars(
-    ax,
-    shares: pd.DataFrame,
-    names: Mapping[str, str],
-    notes: Mapping[str, str] | None = None,
-    smallest: float = 0.07,
+    ax, shares: pd.DataFrame, names: Mapping[str, str], notes: Mapping[str, str] | None = None, smallest: float = 0.07
 ):
     """Bars to 100% by judgement, one per row of `names`; `shares` from judgement_shares. `notes`
     stand at the right; a share below `smallest` has no room for its number."""
@@ -92,16 +85,27 @@ def judgement_bars(
     for judgement, colour in style.JUDGEMENT.items():
         part = shares[shares["judgement"] == judgement].set_index(rows)["share"].reindex(left.index)
         ax.barh(
-            range(len(left)), part, left=left, color=colour, edgecolor="black", lw=0.4, height=0.72,
+            range(len(left)),
+            part,
+            left=left,
+            color=colour,
+            edgecolor="black",
+            lw=0.4,
+            height=0.72,
             hatch=style.JUDGEMENT_HATCH[judgement],
-        )  # fmt: skip
+        )
         for place, (start, share) in enumerate(zip(left, part, strict=True)):
             if share >= smallest:
                 ax.text(
-                    start + share / 2, place, f"{share:.0%}", ha="center", va="center", fontsize=6.5,
+                    start + share / 2,
+                    place,
+                    f"{share:.0%}",
+                    ha="center",
+                    va="center",
+                    fontsize=6.5,
                     color="white" if judgement == "high" else "black",
                     bbox={"boxstyle": "round,pad=0.12", "fc": colour, "ec": "none"},
-                )  # fmt: skip
+                )
         left += part
     for place, row in enumerate(names):
         if notes is not None and row in notes:

@@ -34,17 +34,29 @@ def stacked_years(
         first, last, label = shaded
         ax.axvspan(place[str(first)] - 0.5, place[str(last)] + 0.5, color="#F2F2F2", zorder=0)
         ax.text(
-            (place[str(first)] + place[str(last)]) / 2, 0.985, label,
-            transform=ax.get_xaxis_transform(), ha="center", va="top", fontsize=6.5,
-        )  # fmt: skip
+            (place[str(first)] + place[str(last)]) / 2,
+            0.985,
+            label,
+            transform=ax.get_xaxis_transform(),
+            ha="center",
+            va="top",
+            fontsize=6.5,
+        )
     for level, label in labels.items():
         heights = table[table["level"] == level].set_index("year")["studies"].reindex(years)
         if not heights.sum():
             continue
         ax.bar(
-            [place[year] for year in years], heights, bottom=bottom, width=0.8, label=label,
-            color=colours[level], hatch=hatches.get(level), edgecolor="black", linewidth=0.4,
-        )  # fmt: skip
+            [place[year] for year in years],
+            heights,
+            bottom=bottom,
+            width=0.8,
+            label=label,
+            color=colours[level],
+            hatch=hatches.get(level),
+            edgecolor="black",
+            linewidth=0.4,
+        )
         bottom += heights
     ax.set_xticks([place[year] for year in years], years, rotation=90)
     ax.yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
@@ -68,18 +80,9 @@ def count_grid(ax, table: pd.DataFrame, rows: Mapping[str, str], columns: Mappin
     ax.scatter(x[~filled], y[~filled], s=2, color=style.GREY)
     area = table["studies"] / table["studies"].max() * 330
     ax.scatter(x[filled], y[filled], s=area[filled], color=style.SKY, edgecolor="black", lw=0.4)
-    for across, down, size, count in zip(
-        x[filled], y[filled], area[filled], table["studies"][filled], strict=True
-    ):
+    for across, down, size, count in zip(x[filled], y[filled], area[filled], table["studies"][filled], strict=True):
         beside = (size**0.5 / 2 + 2.5, 0)  # points from the centre: the circle's radius and a gap
-        ax.annotate(
-            str(count),
-            (across, down),
-            beside,
-            textcoords="offset points",
-            va="center",
-            fontsize=6.5,
-        )
+        ax.annotate(str(count), (across, down), beside, textcoords="offset points", va="center", fontsize=6.5)
     ax.set_xticks(range(len(columns)), list(columns.values()))
     ax.set_yticks(range(len(rows)), list(rows.values()))
     ax.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.4, -0.6))
@@ -95,13 +98,9 @@ def income_bars(ax, table: pd.DataFrame):
     table = table[table["trials"] > 0].reset_index(drop=True)
     y = range(len(table))
     hatches = ["" if share == share else "////" for share in table["share"]]
-    ax.barh(
-        y, table["trials"], color=style.SKY, edgecolor="black", lw=0.4, height=0.7, hatch=hatches
-    )
+    ax.barh(y, table["trials"], color=style.SKY, edgecolor="black", lw=0.4, height=0.7, hatch=hatches)
     for place, row in enumerate(table.itertuples()):
-        share = (
-            f" ({row.share:.0%}; 95% CI {row.ci_low:.0%} to {row.ci_high:.0%})" if row.of else ""
-        )
+        share = f" ({row.share:.0%}; 95% CI {row.ci_low:.0%} to {row.ci_high:.0%})" if row.of else ""
         ax.text(row.trials + 1, place, f"{row.trials}{share}", va="center", fontsize=6.5)
     ax.set_yticks(y, table["label"])
     ax.set_ylim(len(table) - 0.4, -0.6)
@@ -137,9 +136,8 @@ def gap_map(
         _sectors(ax, across - 0.14, down, area, [getattr(cell, code) for code in judgements])
         beside = ((area**0.5) / 2 + 1.5, 0)
         ax.annotate(
-            str(cell.trials), (across - 0.14, down), beside, textcoords="offset points", va="center",
-            fontsize=6.5,
-        )  # fmt: skip
+            str(cell.trials), (across - 0.14, down), beside, textcoords="offset points", va="center", fontsize=6.5
+        )
     style.leave_out_of_layout([*ax.collections, *ax.texts])
     ax.set_xticks(range(len(columns)), [fill(name, 11) for name in columns.values()])
     ax.set_yticks(range(len(rows)), list(rows.values()))
@@ -166,18 +164,21 @@ def _sectors(ax, x: float, y: float, area: float, counts) -> None:
             outline = outline if whole else np.vstack([[0, 0], outline])
             reach = np.abs(outline).max()  # a marker is scaled to its farthest point: undo that
             ax.scatter(
-                x, y, s=area * reach**2, marker=outline, facecolor=style.JUDGEMENT[judgement],
-                edgecolor="black", lw=0.3, zorder=2,
-            )  # fmt: skip
+                x,
+                y,
+                s=area * reach**2,
+                marker=outline,
+                facecolor=style.JUDGEMENT[judgement],
+                edgecolor="black",
+                lw=0.3,
+                zorder=2,
+            )
 
 
 def _gap_keys(figure, judgements: Mapping[str, str]) -> None:
     sizes = (100, 500, 2000)
     circles = [
-        Line2D(
-            [], [], ls="", marker="o", mfc="white", mec="black", mew=0.4, ms=(n * GAP_AREA) ** 0.5
-        )
-        for n in sizes
+        Line2D([], [], ls="", marker="o", mfc="white", mec="black", mew=0.4, ms=(n * GAP_AREA) ** 0.5) for n in sizes
     ]
     crosses = [Line2D([], [], ls="", marker="x", ms=2.6, mew=0.5, color="#B0B0B0")]
     names = [f"{n:,} participants" for n in sizes] + ["no trial"]
@@ -198,9 +199,16 @@ def reporting_dots(ax, table: pd.DataFrame, items: Mapping[str, str], families: 
         y = np.arange(len(items)) + (place - (len(families) - 1) / 2) * step
         ax.hlines(y, part["ci_low"], part["ci_high"], color="#404040", lw=0.9)
         ax.scatter(
-            part["share"], y, s=17, marker=markers[family], color=colours[family],
-            edgecolor="black", lw=0.4, zorder=3, label=f"{label} (n = {part['of'].iloc[0]})",
-        )  # fmt: skip
+            part["share"],
+            y,
+            s=17,
+            marker=markers[family],
+            color=colours[family],
+            edgecolor="black",
+            lw=0.4,
+            zorder=3,
+            label=f"{label} (n = {part['of'].iloc[0]})",
+        )
         for down, row in zip(y, part.itertuples(), strict=True):
             ax.text(row.ci_high + 0.008, down, str(row.yes), va="center", fontsize=6.5)
     ax.set_yticks(range(len(items)), list(items.values()))

@@ -73,9 +73,14 @@ def _page(trials: int, title: str):
 def _title(axes, words: str, left_mm: float = 0.0):
     """A panel's title, starting left of its axis by so many mm."""
     axes.annotate(
-        words, (0, 1), xytext=(-left_mm * 72 / MM_PER_INCH, 5), xycoords="axes fraction",
-        textcoords="offset points", fontsize=7.5, weight="bold",
-    )  # fmt: skip
+        words,
+        (0, 1),
+        xytext=(-left_mm * 72 / MM_PER_INCH, 5),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=7.5,
+        weight="bold",
+    )
 
 
 def funnel(axes, fit: Fit, filled: tuple[np.ndarray, np.ndarray]):
@@ -93,16 +98,13 @@ def funnel(axes, fit: Fit, filled: tuple[np.ndarray, np.ndarray]):
         (("#C4C4C4", "p 0.05\N{EN DASH}0.10"), ("#E8E8E8", "p 0.01\N{EN DASH}0.05"))
     ):
         axes.plot([0.03], [0.95 - 0.08 * place], "s", color=shade, transform=axes.transAxes)
-        axes.text(
-            0.06, 0.95 - 0.08 * place, words, fontsize=6.5, va="center", transform=axes.transAxes
-        )
+        axes.text(0.06, 0.95 - 0.08 * place, words, fontsize=6.5, va="center", transform=axes.transAxes)
     axes.axvline(fit.effect, color=BLUE, linewidth=0.8, linestyle=(0, (3, 2)))
     axes.plot(fit.effects["effect"], error, "o", color=BLUE, markersize=3.2, zorder=3)
     if len(filled[0]):
         axes.plot(
-            filled[0], np.sqrt(filled[1]), "o", markerfacecolor="w", markeredgecolor=VERMILION,
-            markersize=3.2, zorder=3,
-        )  # fmt: skip
+            filled[0], np.sqrt(filled[1]), "o", markerfacecolor="w", markeredgecolor=VERMILION, markersize=3.2, zorder=3
+        )
     axes.set_ylim(deepest, 0)
     axes.set_ylabel("Standard error")
     label_effect_axis(axes, fit.family, (-reach, reach))
@@ -117,9 +119,7 @@ def p_value_functions(axes, fit: Fit):
     for row in fit.effects.itertuples():
         curve = p_value_curve(row.effect, np.sqrt(row.variance), np.nan, at)
         axes.plot(at, curve, color=GREY, linewidth=0.35, alpha=0.7)
-    axes.plot(
-        at, p_value_curve(fit.effect, fit.standard_error, fit.df, at), color=BLUE, linewidth=1.6
-    )
+    axes.plot(at, p_value_curve(fit.effect, fit.standard_error, fit.df, at), color=BLUE, linewidth=1.6)
     if not np.isnan(fit.pi_low) and fit.k > 2:
         spread = np.sqrt(fit.tau2 + fit.standard_error**2)
         curve = p_value_curve(fit.effect, spread, fit.k - 2, at)
@@ -138,19 +138,23 @@ def models(axes, fits: dict[str, Fit], labels: dict[str, str], main: str):
     reference = fits[main]
     ends = [x for fit in fits.values() for x in (fit.ci_low, fit.ci_high)]
     limits = _limits(reference, ends)
-    axes.axvspan(
-        *np.clip([reference.ci_low, reference.ci_high], *limits), color=PALE, zorder=0, linewidth=0
-    )
+    axes.axvspan(*np.clip([reference.ci_low, reference.ci_high], *limits), color=PALE, zorder=0, linewidth=0)
     axes.axvline(0, color=GREY, linewidth=0.5)
     for place, fit in enumerate(fits.values()):
         if np.isnan(fit.effect):
             words = fit.note.removeprefix("not estimated: ")
             words = words if len(words) <= 44 else "too few trials left"
             axes.annotate(
-                words, (limits[0], place), xytext=(4, 0), textcoords="offset points", fontsize=6.5,
-                va="center", style="italic", color="#595959",
+                words,
+                (limits[0], place),
+                xytext=(4, 0),
+                textcoords="offset points",
+                fontsize=6.5,
+                va="center",
+                style="italic",
+                color="#595959",
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
-            )  # fmt: skip
+            )
             continue
         colour = BLUE if fit.model == main else BLACK
         draw_interval(axes, place, fit.ci_low, fit.ci_high, limits, color=colour)
@@ -186,9 +190,14 @@ def _name_beside(axes, name: str, x: float, y: float, taken: list[Bbox]):
     """Writes the name at the first of four corners where it covers nothing that is taken, or nowhere."""
     for across, up in product((1, -1), (1, -1)):
         note = axes.annotate(
-            name, (x, y), xytext=(4 * across, 1 * up), textcoords="offset points", fontsize=6.5,
-            ha="left" if across > 0 else "right", va="bottom" if up > 0 else "top",
-        )  # fmt: skip
+            name,
+            (x, y),
+            xytext=(4 * across, 1 * up),
+            textcoords="offset points",
+            fontsize=6.5,
+            ha="left" if across > 0 else "right",
+            va="bottom" if up > 0 else "top",
+        )
         box = note.get_window_extent().padded(3)
         inside = axes.bbox.x0 < box.x0 and box.x1 < axes.bbox.x1
         if inside and not box.count_overlaps(taken):

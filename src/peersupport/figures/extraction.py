@@ -21,22 +21,13 @@ def draw_prisma(boxes: pd.DataFrame, reasons: dict[str, str]):
     axes.set_position([0, 0, 1, 1])
     axes.set(xlim=(0, PAGE), ylim=(131, 0))
     axes.axis("off")
-    counts = {
-        key: dict(zip(part.detail, part.n, strict=True))
-        for key, part in boxes.groupby(["column", "box"])
-    }
+    counts = {key: dict(zip(part.detail, part.n, strict=True)) for key, part in boxes.groupby(["column", "box"])}
     total = {key: int(np.nansum(list(part.values()))) for key, part in counts.items()}
     _band(axes, 10, 3, 50, "Identification of studies\nvia databases and registers")
     _band(axes, 66, 3, 110, "Identification of studies via other methods")
-    for top, bottom, name in (
-        (14, 45, "Identification"),
-        (49, 103, "Screening"),
-        (107, 128, "Included"),
-    ):
+    for top, bottom, name in ((14, 45, "Identification"), (49, 103, "Screening"), (107, 128, "Included")):
         axes.add_patch(Rectangle((2, top), 5, bottom - top, facecolor=PALE, edgecolor=GREY, lw=0.5))
-        axes.text(
-            4.5, (top + bottom) / 2, name, rotation=90, ha="center", va="center", weight="bold"
-        )
+        axes.text(4.5, (top + bottom) / 2, name, rotation=90, ha="center", va="center", weight="bold")
     _draw_databases(axes, counts, total)
     _draw_other(axes, counts, total, reasons)
     return figure
@@ -56,9 +47,7 @@ def _draw_databases(axes, counts, total):
         return
     found = [f"Records identified (n = {total['databases', 'identified']:,}):", *_lines(identified)]
     top = _box(axes, 10, 14, 50, found)
-    second = _box(
-        axes, 10, 36, 50, [f"Duplicates removed (n = {total['databases', 'duplicates_removed']:,})"]
-    )
+    second = _box(axes, 10, 36, 50, [f"Duplicates removed (n = {total['databases', 'duplicates_removed']:,})"])
     third = _box(axes, 10, 52, 50, [f"Records screened (n = {total['databases', 'screened']:,})"])
     _box(
         axes,
@@ -71,15 +60,12 @@ def _draw_databases(axes, counts, total):
         ],
     )
     for start, end in ((top, 36), (second, 52), (third, 68)):
-        _arrow(axes, (35, start), (35, end))  # fmt: skip
+        _arrow(axes, (35, start), (35, end))
 
 
 def _draw_other(axes, counts, total, reasons):
     left, right, width = 66, 124, 52
-    identified = [
-        f"Records identified (n = {total['other', 'identified']:,}):",
-        *_lines(counts["other", "identified"]),
-    ]
+    identified = [f"Records identified (n = {total['other', 'identified']:,}):", *_lines(counts["other", "identified"])]
     removed = [
         f"Records removed before screening (n = {total['other', 'duplicates_removed']:,}):",
         *_lines(counts["other", "duplicates_removed"]),
@@ -93,25 +79,15 @@ def _draw_other(axes, counts, total, reasons):
     included = _lines(counts["included", "studies"] | counts["included", "reports"])
     first = _box(axes, left, 14, width, identified)
     _box(axes, right, 14, width, removed)
-    sought = _box(
-        axes, left, 52, width, [f"Reports sought for retrieval (n = {total['other', 'sought']:,})"]
-    )
-    _box(
-        axes, right, 52, width, [f"Reports not retrieved (n = {total['other', 'not_retrieved']:,})"]
-    )
-    assessed = _box(
-        axes,
-        left,
-        74,
-        width,
-        [f"Reports assessed for eligibility (n = {total['other', 'assessed']:,})"],
-    )
+    sought = _box(axes, left, 52, width, [f"Reports sought for retrieval (n = {total['other', 'sought']:,})"])
+    _box(axes, right, 52, width, [f"Reports not retrieved (n = {total['other', 'not_retrieved']:,})"])
+    assessed = _box(axes, left, 74, width, [f"Reports assessed for eligibility (n = {total['other', 'assessed']:,})"])
     _box(axes, right, 70, width, why)
     _box(axes, left, 107, 110, included)
     for start, end in ((first, 52), (sought, 74), (assessed, 107)):
         _arrow(axes, (left + width / 2, start), (left + width / 2, end))
     for height in (18, 55, 77):
-        _arrow(axes, (left + width, height), (right, height))  # fmt: skip
+        _arrow(axes, (left + width, height), (right, height))
 
 
 def _lines(counts):
@@ -126,20 +102,18 @@ def _band(axes, x, y, width, text):
 def _box(axes, x, y, width, lines, color="black"):
     """A box as high as its wrapped lines; returns its lower edge."""
     whole = [re.sub(r" (?==|\d+\))", "\N{NO-BREAK SPACE}", line) for line in lines]
-    wrapped = [
-        part
-        for line in whole
-        for part in textwrap.wrap(line, int(width * 0.78), subsequent_indent="   ")
-    ]
+    wrapped = [part for line in whole for part in textwrap.wrap(line, int(width * 0.78), subsequent_indent="   ")]
     height = LINE * len(wrapped) + 2.6
     axes.add_patch(Rectangle((x, y), width, height, facecolor="white", edgecolor=color, lw=0.7))
     for i, line in enumerate(wrapped):
         axes.text(x + 1.6, y + 1.3 + LINE * (i + 0.5), line, va="center", color=color, fontsize=6.6)
-    return y + height  # fmt: skip
+    return y + height
 
 
 def _arrow(axes, start, end):
-    axes.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=6, lw=0.7, color="black", shrinkA=0, shrinkB=0))  # fmt: skip
+    axes.add_patch(
+        FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=6, lw=0.7, color="black", shrinkA=0, shrinkB=0)
+    )
 
 
 def draw_agreement(agreement: pd.DataFrame, names: dict[str, str]):
@@ -158,14 +132,8 @@ def draw_agreement(agreement: pd.DataFrame, names: dict[str, str]):
             ms=3.4,
             label={"ac1": "Gwet's AC1", "kappa": "Cohen's kappa"}[name],
         )
-    axes.set_yticks(
-        height, [f"{names.get(c, c)} ({n:,})" for c, n in zip(rows.column, rows.n, strict=True)]
-    )
-    axes.set(
-        xlim=(0, 1.02),
-        xlabel="Agreement beyond chance (95% interval)",
-        ylim=(-0.6, len(rows) - 0.4),
-    )
+    axes.set_yticks(height, [f"{names.get(c, c)} ({n:,})" for c, n in zip(rows.column, rows.n, strict=True)])
+    axes.set(xlim=(0, 1.02), xlabel="Agreement beyond chance (95% interval)", ylim=(-0.6, len(rows) - 0.4))
     axes.grid(axis="x", color=PALE, lw=0.5)
     axes.set_axisbelow(True)
     axes.legend(loc="lower center", bbox_to_anchor=(0.35, 1.0), ncols=2, handletextpad=0.2)

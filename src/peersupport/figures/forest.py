@@ -7,16 +7,7 @@ from matplotlib.patches import Polygon
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import blended_transform_factory
 
-from peersupport.figures.style import (
-    BLACK,
-    BLUE,
-    GREY,
-    JUDGEMENT,
-    JUDGEMENT_SYMBOL,
-    MM_PER_INCH,
-    PAGE,
-    new_figure,
-)
+from peersupport.figures.style import BLACK, BLUE, GREY, JUDGEMENT, JUDGEMENT_SYMBOL, MM_PER_INCH, PAGE, new_figure
 from peersupport.pool.fit import Fit
 from peersupport.text.numbers import effect_name, interval, p_text, shown
 
@@ -95,9 +86,7 @@ def summary_forest(sections: dict[str, list[Fit]], labels: dict[str, str], *, ti
     height = HEAD + 9 + sum(heights)
     figure, bottom = blank_page(height), height - HEAD
     limits = {
-        family: _summary_limits(
-            [f for fits in sections.values() for f in fits if f.family == family]
-        )
+        family: _summary_limits([f for fits in sections.values() for f in fits if f.family == family])
         for family in {fits[0].family for fits in sections.values()}
     }
     for (heading, fits), section in zip(sections.items(), heights, strict=True):
@@ -234,10 +223,7 @@ class _Canvas:
 
     def square(self, y, effect, share):
         side = 3.2 * np.sqrt(max(share, 0.06))  # mm; area in proportion to the weight
-        self.axes.plot(
-            [effect], [y], "s", color=BLUE, markersize=side * 72 / MM_PER_INCH, markeredgewidth=0,
-            zorder=3,
-        )  # fmt: skip
+        self.axes.plot([effect], [y], "s", color=BLUE, markersize=side * 72 / MM_PER_INCH, markeredgewidth=0, zorder=3)
 
     def subtotal(self, y, fit, weight):
         label = f"Subtotal, {fit.k} trials"
@@ -247,16 +233,9 @@ class _Canvas:
         self.diamond(y, fit, label, f"{weight:.0f}%", face="white")
 
     def diamond(self, y, fit, label, weight, face):
-        points = [
-            (fit.ci_low, y),
-            (fit.effect, y - 0.32),
-            (fit.ci_high, y),
-            (fit.effect, y + 0.32),
-        ]
+        points = [(fit.ci_low, y), (fit.effect, y - 0.32), (fit.ci_high, y), (fit.effect, y + 0.32)]
         points = [(float(np.clip(x, *self.limits)), height) for x, height in points]
-        self.axes.add_patch(
-            Polygon(points, closed=True, facecolor=face, edgecolor=BLACK, linewidth=0.7, zorder=4)
-        )
+        self.axes.add_patch(Polygon(points, closed=True, facecolor=face, edgecolor=BLACK, linewidth=0.7, zorder=4))
         self.text(STUDY, y, label, weight="bold")
         words = interval(fit.effect, fit.ci_low, fit.ci_high, fit.family)
         self.text(TEXT, y, words, ha="right", weight="bold")
@@ -281,9 +260,7 @@ class _Canvas:
         else:
             self.axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
         top = self.bottom - 7.3
-        self.page_text(
-            middle - 1.5, top, "\N{LEFTWARDS ARROW} favours comparator", ha="right", fontsize=6.5
-        )
+        self.page_text(middle - 1.5, top, "\N{LEFTWARDS ARROW} favours comparator", ha="right", fontsize=6.5)
         self.page_text(middle + 1.5, top, "favours peer support \N{RIGHTWARDS ARROW}", fontsize=6.5)
         unit = "Hedges g" if family == "smd" else "Risk ratio (log scale), above 1 is better"
         self.page_text((left + right) / 2, top - 3.2, unit, ha="center")
@@ -340,10 +317,7 @@ def _blocks(fit, order, groups):
     ordered = fit.effects.sort_values(keys, kind="stable")
     if not groups:
         return [("", ordered, None)]
-    return [
-        (label, ordered[ordered["trial"].isin(group.effects["trial"])], group)
-        for label, group in groups.items()
-    ]
+    return [(label, ordered[ordered["trial"].isin(group.effects["trial"])], group) for label, group in groups.items()]
 
 
 def blank_page(height: float):

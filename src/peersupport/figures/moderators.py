@@ -5,15 +5,7 @@ import pandas as pd
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from peersupport.figures.style import (
-    BLACK,
-    BLUE,
-    GREY,
-    PAGE,
-    PALE,
-    VERMILION,
-    new_figure,
-)
+from peersupport.figures.style import BLACK, BLUE, GREY, PAGE, PALE, VERMILION, new_figure
 from peersupport.text.numbers import interval, p_text
 
 LINE, TOP, BOTTOM = 3.7, 13.0, 17.0  # mm per line, above the first and below the last
@@ -62,7 +54,7 @@ def subgroup_forest(blocks: list[dict], title: str, note: str):
         figure.text(x / PAGE, 1 - (TOP + LINE * y) / height, text, **style)
 
     words(LEFT, -2.6, title, fontsize=9, weight="bold")
-    for x, text, side in ((TRIALS, "Trials", "right"), (PEOPLE, "People", "right"), (NUMBERS, "g [95% CI]", "right")):  # fmt: skip
+    for x, text, side in ((TRIALS, "Trials", "right"), (PEOPLE, "People", "right"), (NUMBERS, "g [95% CI]", "right")):
         words(x, -0.6, text, ha=side, weight="bold")
     y = 0.5
     for block in blocks:
@@ -88,7 +80,7 @@ def _interval(axes, y, row, few: bool) -> None:
     start, end = np.clip([row.ci_low, row.ci_high], *LIMITS)
     color = GREY if few else BLACK
     axes.plot([start, end], [y, y], color=color, linewidth=0.9, solid_capstyle="butt")
-    for edge, cut, mark in ((LIMITS[0], row.ci_low < LIMITS[0], "<"), (LIMITS[1], row.ci_high > LIMITS[1], ">")):  # fmt: skip
+    for edge, cut, mark in ((LIMITS[0], row.ci_low < LIMITS[0], "<"), (LIMITS[1], row.ci_high > LIMITS[1], ">")):
         if cut:
             axes.plot([edge], [y], mark, color=color, markersize=3.5, clip_on=False)
     if LIMITS[0] < row.effect < LIMITS[1]:
@@ -98,10 +90,7 @@ def _interval(axes, y, row, few: bool) -> None:
 
 def between_levels(rows: pd.DataFrame) -> str:
     """Between levels: Q(df) and p with separate and with common tau2, or why there is no test."""
-    own, shared = (
-        rows[rows["tau2_model"].eq(model)].dropna(subset=["p_between"])
-        for model in ("separate", "common")
-    )
+    own, shared = (rows[rows["tau2_model"].eq(model)].dropna(subset=["p_between"]) for model in ("separate", "common"))
     if own.empty:
         return "no test: fewer than two levels to compare"
     first = own.iloc[0]
@@ -113,7 +102,7 @@ def bubbles(panels: list[dict], title: str):
     """Small multiples of effect against a moderator; the area of a bubble grows with the trial's precision.
 
     panels: dicts with `term`, `trials` (the term's column, effect, variance), `line` (moderators.regression_line) and
-    `text` (what the regression says). A band that goes on beyond the panel ends in a triangle. Three columns, PAGE wide.
+    `text` (what the regression says). A band that goes beyond the panel ends in a triangle. Three columns, PAGE wide.
     """
     rows = -(-len(panels) // 3)
     figure, grid = new_figure(PAGE, 10 + 55 * rows, rows, 3, sharey=True, squeeze=False)
@@ -145,16 +134,25 @@ def _bubble(axes, panel: dict, limits: tuple[float, float]) -> None:
     trials = panel["trials"].dropna(subset=[term])
     weight = 1 / trials["variance"]
     axes.axhline(0, color=GREY, linewidth=0.6, zorder=0)
-    axes.fill_between(line["x"] * factor, line["ci_low"], line["ci_high"], color=PALE, linewidth=0, zorder=0)  # fmt: skip
-    for edge, cut, mark in ((limits[0], line["ci_low"] < limits[0], "v"), (limits[1], line["ci_high"] > limits[1], "^")):  # fmt: skip
+    axes.fill_between(line["x"] * factor, line["ci_low"], line["ci_high"], color=PALE, linewidth=0, zorder=0)
+    for edge, cut, mark in (
+        (limits[0], line["ci_low"] < limits[0], "v"),
+        (limits[1], line["ci_high"] > limits[1], "^"),
+    ):
         if cut.any():  # the band goes on
             middle = line.loc[cut, "x"].mean() * factor
             axes.plot([middle], [edge], mark, color=GREY, markersize=5, clip_on=False, zorder=4)
     axes.plot(line["x"] * factor, line["effect"], color=BLACK, linewidth=1.2, zorder=3)
     axes.scatter(
-        trials[term] * factor, trials["effect"], s=4 + 70 * weight / weight.max(),
-        facecolor=BLUE, edgecolor="white", linewidth=0.4, alpha=0.7, zorder=2,
-    )  # fmt: skip
+        trials[term] * factor,
+        trials["effect"],
+        s=4 + 70 * weight / weight.max(),
+        facecolor=BLUE,
+        edgecolor="white",
+        linewidth=0.4,
+        alpha=0.7,
+        zorder=2,
+    )
     axes.set_xlabel(label)
     axes.set_title(panel["text"], fontsize=6.5, weight="normal", color=BLACK)
     if term in TWO_VALUES:
@@ -183,14 +181,12 @@ def correlation_matrix(pairs: pd.DataFrame, labels: dict[str, str], strong: floa
             shade = 0 if np.isnan(rho) else min(abs(rho), 1)
             color = "white" if np.isnan(rho) else _mix(BLUE if rho > 0 else VERMILION, 0.75 * shade)
             frame = not np.isnan(rho) and abs(rho) >= strong
-            axes.add_patch(
-                _box(column, row, color, 1.6 if frame else 0.4, BLACK if frame else GREY)
-            )
+            axes.add_patch(_box(column, row, color, 1.6 if frame else 0.4, BLACK if frame else GREY))
             text = "\N{EN DASH}" if np.isnan(rho) else f"{rho:+.2f}".replace("-", "\N{MINUS SIGN}")
             axes.text(column, row - 0.13, text, ha="center", va="center")
             axes.text(column, row + 0.24, f"k = {k:.0f}", ha="center", va="center", fontsize=6.5)
     axes.set_yticks(range(1, len(terms)), [labels[term] for term in terms[1:]])
-    axes.set_xticks(range(len(terms) - 1), [labels[term] for term in terms[:-1]], rotation=30, ha="right")  # fmt: skip
+    axes.set_xticks(range(len(terms) - 1), [labels[term] for term in terms[:-1]], rotation=30, ha="right")
     axes.tick_params(length=0)
     axes.spines[["left", "bottom"]].set_visible(False)
     return figure
@@ -202,18 +198,19 @@ def _mix(color: str, share: float) -> tuple:
 
 
 def _box(column: int, row: int, face, width: float, edge: str):
-    return Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, facecolor=face, edgecolor=edge, linewidth=width)  # fmt: skip
+    return Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, facecolor=face, edgecolor=edge, linewidth=width)
 
 
-def digital_over_time(
-    periods: pd.DataFrame, lengths: pd.DataFrame, shares: pd.DataFrame, long: int
-):
+def digital_over_time(periods: pd.DataFrame, lengths: pd.DataFrame, shares: pd.DataFrame, long: int):
     """A by period, B by length of follow-up (pooled effects, moderators.pooled_by), C share of trials followed long.
 
     shares: moderators.long_follow_up with a `label`. Hollow marks: fewer trials than the warning asks for.
     """
     figure, (first, second, third) = new_figure(PAGE, 68, 1, 3, width_ratios=[1, 1, 1.05])
-    for axes, table, title in ((first, periods, "A  By year: digital,\n     telephone"), (second, lengths, "B  By follow-up:\n     digital")):  # fmt: skip
+    for axes, table, title in (
+        (first, periods, "A  By year: digital,\n     telephone"),
+        (second, lengths, "B  By follow-up:\n     digital"),
+    ):
         _pooled_marks(axes, table)
         axes.set_title(title)
         axes.set_xlabel("Hedges g\n(above 0 favours\npeer support)")
@@ -234,13 +231,11 @@ def _pooled_marks(axes, table: pd.DataFrame) -> None:
         if row.k == 0:
             continue
         axes.plot(np.clip([row.ci_low, row.ci_high], *limits), [y, y], color=BLACK, linewidth=0.9)
-        for edge, cut, mark in ((limits[0], row.ci_low < limits[0], "<"), (limits[1], row.ci_high > limits[1], ">")):  # fmt: skip
+        for edge, cut, mark in ((limits[0], row.ci_low < limits[0], "<"), (limits[1], row.ci_high > limits[1], ">")):
             if cut:
                 axes.plot([edge], [y], mark, color=BLACK, markersize=3.5, clip_on=False)
         face = "white" if row.warning else BLUE
-        axes.plot(
-            [row.effect], [y], "s", markersize=4.5, markerfacecolor=face, markeredgecolor=BLUE
-        )
+        axes.plot([row.effect], [y], "s", markersize=4.5, markerfacecolor=face, markeredgecolor=BLUE)
     trials = {0: "no trial", 1: "1 trial"}
     ticks = [f"{r.label}\n{trials.get(r.k, f'{r.k} trials')}" for r in table.itertuples()]
     axes.set_yticks(range(len(table)), ticks)

@@ -12,16 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.lines import Line2D
 from scipy.ndimage import gaussian_filter
 
-from peersupport.figures.style import (
-    BLACK,
-    BLUE,
-    COMPARATOR,
-    GREY,
-    PAGE,
-    PALE,
-    VERMILION,
-    new_figure,
-)
+from peersupport.figures.style import BLACK, BLUE, COMPARATOR, GREY, PAGE, PALE, VERMILION, new_figure
 from peersupport.multiverse.subsets import Cloud
 
 CHOICE = {
@@ -62,9 +53,7 @@ ABOVE, HOLDS = "#5AA3CF", "#C9C9C9"
 FLAT = {"rasterized": True}
 
 
-def specification_curve(
-    table: pd.DataFrame, panel: dict, levels: pd.DataFrame, main: float, family: str, title: str
-):
+def specification_curve(table: pd.DataFrame, panel: dict, levels: pd.DataFrame, main: float, family: str, title: str):
     """The curve above, the choices below, on one axis: the share of the specifications.
 
     table: multiverse.table, sorted by effect; panel: multiverse.panel; levels: multiverse.levels_table;
@@ -86,8 +75,7 @@ def _curve(axes, table, main, family):
     edge = 100 * np.append(0, np.cumsum(weight)) / weight.sum()
     low, high, effect = (table[name].to_numpy() for name in ("ci_low", "ci_high", "effect"))
     corners = [
-        np.column_stack(pair)
-        for pair in ((edge[:-1], low), (edge[:-1], high), (edge[1:], high), (edge[1:], low))
+        np.column_stack(pair) for pair in ((edge[:-1], low), (edge[:-1], high), (edge[1:], high), (edge[1:], low))
     ]
     colour = np.where(low > 0, ABOVE, np.where(high < 0, COMPARATOR, HOLDS))
     axes.add_collection(PolyCollection(np.stack(corners, axis=1), facecolors=colour, **FLAT))
@@ -145,18 +133,14 @@ def moving_choices(shares: pd.DataFrame, labels: dict[tuple, str], value: str = 
     axes.imshow(wide, cmap=INK, vmin=0, vmax=1, aspect="auto", **FLAT)
     for (row, column), found in np.ndenumerate(wide.to_numpy()):
         text = "–" if np.isnan(found) else f"{100 * found:.0f}"
-        axes.text(
-            column, row, text, ha="center", va="center", color="white" if found > 0.55 else BLACK
-        )
+        axes.text(column, row, text, ha="center", va="center", color="white" if found > 0.55 else BLACK)
     texts = [textwrap.fill(label, 17) for label in labels.values()]
     axes.set_xticks(range(len(labels)), texts, rotation=60, ha="left", rotation_mode="anchor")
     axes.xaxis.tick_top()
     axes.set_yticks(range(len(wide)), [CHOICE[c] for c in wide.index])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel(
-        "Share of the variance of all specifications that is left when every other choice is fixed (%)"
-    )
+    axes.set_xlabel("Share of the variance of all specifications that is left when every other choice is fixed (%)")
     return figure
 
 
@@ -174,9 +158,7 @@ def subset_clouds(clouds: list[tuple[str, Cloud]], columns: int = 3):
     figure.supxlabel(f"{GOSH_SCALE}; positive favours peer support", fontsize=7)
     figure.supylabel("I² of the subset (%)", fontsize=7)
     handles = [
-        Line2D(
-            [], [], color=BLUE, lw=1.3, label="subsets with the named trial (line: half of them)"
-        ),
+        Line2D([], [], color=BLUE, lw=1.3, label="subsets with the named trial (line: half of them)"),
         Line2D([], [], color=VERMILION, lw=1.3, ls=(0, (3, 1.5)), label="subsets without it"),
         Line2D([], [], color=GREY, lw=5, label="all subsets but the outermost"),
     ]
@@ -192,9 +174,7 @@ def _cloud(axes, title, cloud):
     axes.axvline(0, color=BLACK, lw=0.6, ls=(0, (4, 3)))
     axes.set_title(textwrap.fill(title, 34), fontsize=7)
     axes.set(ylim=(-3, 110), yticks=range(0, 101, 20))
-    axes.text(
-        0.98, 0.99, cloud.splits["trial"].iloc[0], transform=axes.transAxes, ha="right", va="top"
-    )
+    axes.text(0.98, 0.99, cloud.splits["trial"].iloc[0], transform=axes.transAxes, ha="right", va="top")
 
 
 def _points(axes, effect, i2, held):
@@ -242,24 +222,14 @@ def overview(summary: pd.DataFrame, published: pd.DataFrame, labels: dict[tuple,
         limits = min(rows["lowest"].min(), 0) - room, rows["highest"].max() + room
         for y, row in enumerate(rows.itertuples()):
             axes.plot([row.lowest, row.highest], [y, y], color=GREY, lw=1)
-            axes.plot(
-                [row.percentile_5, row.percentile_95],
-                [y, y],
-                color=BLUE,
-                lw=4,
-                solid_capstyle="butt",
-            )
+            axes.plot([row.percentile_5, row.percentile_95], [y, y], color=BLUE, lw=4, solid_capstyle="butt")
             axes.plot(row.median, y, marker="|", ms=9, mew=1.6, color=BLACK)
             axes.plot(row.main_effect, y, marker="D", ms=4.5, mfc="white", mec=BLACK, mew=1.1)
-            own = published["outcome_domain"].eq(row.outcome_domain) & published["family"].eq(
-                family
-            )
+            own = published["outcome_domain"].eq(row.outcome_domain) & published["family"].eq(family)
             _beside(axes, published.loc[own, "effect"].to_numpy(), y + 0.36, limits)
         axes.axvline(0, color=BLACK, lw=0.6, ls=(0, (4, 3)))
         axes.set(ylim=(len(rows) - 0.3, -0.6), xlim=limits, xlabel=SCALE[family])
-        axes.set_yticks(
-            range(len(rows)), [labels[r.outcome_domain, family] for r in rows.itertuples()]
-        )
+        axes.set_yticks(range(len(rows)), [labels[r.outcome_domain, family] for r in rows.itertuples()])
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", color=PALE, lw=0.4)
         axes.set_axisbelow(True)
@@ -268,16 +238,7 @@ def overview(summary: pd.DataFrame, published: pd.DataFrame, labels: dict[tuple,
         Line2D([], [], color=BLUE, lw=4, label="middle 90%"),
         Line2D([], [], color=BLACK, marker="|", ms=9, mew=1.6, ls="", label="median"),
         Line2D([], [], color=BLACK, marker="D", mfc="white", ls="", ms=4.5, label="main analysis"),
-        Line2D(
-            [],
-            [],
-            color=VERMILION,
-            marker="o",
-            mfc="none",
-            ls="",
-            ms=3.2,
-            label="pooled by another review",
-        ),
+        Line2D([], [], color=VERMILION, marker="o", mfc="none", ls="", ms=3.2, label="pooled by another review"),
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=5)
     return figure

@@ -10,27 +10,25 @@ MM_PER_INCH = 25.4
 
 # Okabe and Ito's palette: told apart by colour-blind readers; ordered here by lightness, so grey prints differ too.
 BLACK, BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, YELLOW, GREY, PALE = (
-    "#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#7F7F7F", "#D9D9D9",
-)  # fmt: skip
+    "#000000",
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#F0E442",
+    "#7F7F7F",
+    "#D9D9D9",
+)
 
 PEER_SUPPORT, COMPARATOR, NEITHER = BLUE, VERMILION, GREY
 # Lighter to darker with the risk, so that grey prints keep the order; no information is white and hatched.
-JUDGEMENT = {
-    "low": "#9AD1F0",
-    "some_concerns": ORANGE,
-    "high": "#B34700",
-    "no_information": "#FFFFFF",
-}
+JUDGEMENT = {"low": "#9AD1F0", "some_concerns": ORANGE, "high": "#B34700", "no_information": "#FFFFFF"}
 JUDGEMENT_SYMBOL = {"low": "+", "some_concerns": "−", "high": "×", "no_information": "?"}
 JUDGEMENT_HATCH = {"low": "", "some_concerns": "", "high": "", "no_information": "////"}
 MODALITY = {"in_person": BLUE, "digital": ORANGE, "telephone": GREEN, "hybrid": PURPLE, "nr": PALE}
-THEME_GROUP = {
-    "benefit": GREEN,
-    "mechanism": SKY,
-    "barrier": VERMILION,
-    "facilitator": BLUE,
-    "recommendation": PURPLE,
-}
+THEME_GROUP = {"benefit": GREEN, "mechanism": SKY, "barrier": VERMILION, "facilitator": BLUE, "recommendation": PURPLE}
 DESIGN_FAMILY = {
     "randomised": BLUE,
     "non_randomised": ORANGE,

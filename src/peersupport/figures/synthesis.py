@@ -16,10 +16,14 @@ VERDICT = {
     "not_testable": ("\N{WHITE CIRCLE}", "#555555", "Not testable"),
 }
 MEANING = (
-    "\N{BLACK CIRCLE} the rule for support, fixed beforehand, is met     \N{CIRCLE WITH LEFT HALF BLACK} a weaker rule is met     "
+    "\N{BLACK CIRCLE} the rule for support, fixed beforehand, is met     \N{CIRCLE WITH LEFT HALF BLACK} a weaker rule "
+    "is met     "
     "\N{MULTIPLICATION SIGN} enough data, and neither is met     \N{WHITE CIRCLE} too few data to tell"
 )
-OTHERWISE = "In brackets: the verdict if trials of which the source says only that the arms did not differ were left out of the shares."
+OTHERWISE = (
+    "In brackets: the verdict if trials of which the source says only that the arms did not differ were left out of "
+    "the shares."
+)
 CLAIM, MARK, WORD, PLOT, REASON = 8.0, 62.0, 65.5, (84.0, 102.5), 106.0  # mm
 TEXT_LINE, GAP, TOP, BOTTOM = 2.85, 2.0, 15.0, 20.5
 AXIS = (-0.5, 1.0)
@@ -30,13 +34,9 @@ def claims_page(table: pd.DataFrame):
 
     table: claims.evaluate. The height follows the text.
     """
-    cells = [
-        (row, wrap(row.claim, 38), wrap(row.reason, 58, break_long_words=False))
-        for row in table.itertuples()
-    ]
+    cells = [(row, wrap(row.claim, 38), wrap(row.reason, 58, break_long_words=False)) for row in table.itertuples()]
     heights = [
-        GAP + TEXT_LINE * max(len(claim), len(reason), _verdict(row).count("\n") + 1)
-        for row, claim, reason in cells
+        GAP + TEXT_LINE * max(len(claim), len(reason), _verdict(row).count("\n") + 1) for row, claim, reason in cells
     ]
     height = TOP + sum(heights) + BOTTOM
     figure, _ = new_figure(PAGE, height)
@@ -86,13 +86,13 @@ def _verdict(row) -> str:
 
 
 def _rule(figure, y):
-    return Line2D([2 / PAGE, 1 - 2 / PAGE], [y, y], color=PALE, linewidth=0.5, transform=figure.transFigure)  # fmt: skip
+    return Line2D([2 / PAGE, 1 - 2 / PAGE], [y, y], color=PALE, linewidth=0.5, transform=figure.transFigure)
 
 
 def _whisker(axes, y, row) -> None:
     start, end = np.clip([row.ci_low, row.ci_high], *AXIS)
     axes.plot([start, end], [y, y], color=BLACK, linewidth=1)
-    for edge, cut, mark in ((AXIS[0], row.ci_low < AXIS[0], "<"), (AXIS[1], row.ci_high > AXIS[1], ">")):  # fmt: skip
+    for edge, cut, mark in ((AXIS[0], row.ci_low < AXIS[0], "<"), (AXIS[1], row.ci_high > AXIS[1], ">")):
         if cut:
             axes.plot([edge], [y], mark, color=BLACK, markersize=3.5, clip_on=False)
     axes.plot([row.estimate], [y], "s", color=VERDICT[row.verdict][1], markersize=4)
@@ -113,9 +113,8 @@ def published_forest(table: pd.DataFrame, labels: dict[str, str]):
     figure.set_layout_engine("none")
     left, right, limits = 99.0, 146.0, (-0.6, 1.2)
     axes = figure.add_axes(
-        (left / PAGE, bottom / height, (right - left) / PAGE, line * lines / height),
-        xlim=limits, ylim=(lines, 0),
-    )  # fmt: skip
+        (left / PAGE, bottom / height, (right - left) / PAGE, line * lines / height), xlim=limits, ylim=(lines, 0)
+    )
     axes.spines["left"].set_visible(False)
     axes.yaxis.set_visible(False)
     axes.axvline(0, color=GREY, linewidth=0.6, zorder=0)
@@ -126,7 +125,12 @@ def published_forest(table: pd.DataFrame, labels: dict[str, str]):
         figure.text(x / PAGE, 1 - (top + line * y) / height, text, **style)
 
     words(2, -2.9, "This review among published ones", fontsize=9, weight="bold")
-    for x, text, side in ((2, "Review: comparison", "left"), (83, "Trials", "right"), (96, "People", "right"), (178, "Effect [95% CI]", "right")):  # fmt: skip
+    for x, text, side in (
+        (2, "Review: comparison", "left"),
+        (83, "Trials", "right"),
+        (96, "People", "right"),
+        (178, "Effect [95% CI]", "right"),
+    ):
         words(x, -0.7, text, ha=side, weight="bold", fontsize=7)
     y = 0.5
     for name, rows in blocks:
@@ -142,15 +146,34 @@ def published_forest(table: pd.DataFrame, labels: dict[str, str]):
             color = BLUE if ours else GREY if subgroup else BLACK
             start, end = np.clip([row.ci_low, row.ci_high], *limits)
             axes.plot([start, end], [y, y], color=color, linewidth=1.6 if ours else 0.9)
-            for edge, cut, mark in ((limits[0], row.ci_low < limits[0], "<"), (limits[1], row.ci_high > limits[1], ">")):  # fmt: skip
+            for edge, cut, mark in (
+                (limits[0], row.ci_low < limits[0], "<"),
+                (limits[1], row.ci_high > limits[1], ">"),
+            ):
                 if cut:
                     axes.plot([edge], [y], mark, color=color, markersize=3.5, clip_on=False)
             if limits[0] < row.effect < limits[1]:
                 face = "white" if "one_trial" in row.marks else color
-                axes.plot([row.effect], [y], "s" if ours else "o", color=color, markerfacecolor=face, markersize=4.5 if ours else 3.5)  # fmt: skip
+                axes.plot(
+                    [row.effect],
+                    [y],
+                    "s" if ours else "o",
+                    color=color,
+                    markerfacecolor=face,
+                    markersize=4.5 if ours else 3.5,
+                )
         y += 1.5
-    words(2, lines + 3.6, "Blue square: this review. Hollow: one trial. Grey: subgroup of a review. \N{EN DASH}: not stated. The reviews share primary studies with", )  # fmt: skip
-    words(2, lines + 4.5, "each other and with this one, to an unknown extent: they do not confirm one another independently.")  # fmt: skip
+    words(
+        2,
+        lines + 3.6,
+        "Blue square: this review. Hollow: one trial. Grey: subgroup of a review. \N{EN DASH}: not stated. The reviews "
+        "share primary studies with",
+    )
+    words(
+        2,
+        lines + 4.5,
+        "each other and with this one, to an unknown extent: they do not confirm one another independently.",
+    )
     return figure
 
 

@@ -52,9 +52,7 @@ def frequency_page(
     """
     heights = [table["theme_group"].eq(group).sum() + 1.1 for group in groups]
     size = (style.PAGE, sum(heights) * ROW_MM + 22)
-    figure, axes = style.new_figure(
-        *size, len(groups), 2, sharex="col", height_ratios=heights, width_ratios=[1, 0.55]
-    )
+    figure, axes = style.new_figure(*size, len(groups), 2, sharex="col", height_ratios=heights, width_ratios=[1, 0.55])
     counts = by_kind.pivot(index="theme", columns="level", values="studies")
     shares = by_kind.pivot(index="theme", columns="level", values="share")
     for letter, (ax, beside), group in zip("ABCDE", axes, groups, strict=True):
@@ -62,9 +60,16 @@ def frequency_page(
         ranked_dots(ax, part, labels, style.THEME_GROUP[group])
         for kind, marker in KIND_MARKER.items():
             ax.scatter(
-                shares.loc[part["theme"], kind], range(len(part)), s=13, marker=marker,
-                facecolor="none", edgecolor="black", lw=0.6, zorder=4, clip_on=False,
-            )  # fmt: skip
+                shares.loc[part["theme"], kind],
+                range(len(part)),
+                s=13,
+                marker=marker,
+                facecolor="none",
+                edgecolor="black",
+                lw=0.6,
+                zorder=4,
+                clip_on=False,
+            )
         ax.set_title(f"{letter}  {groups[group]}")
         beside.set(xlim=(0, 1), ylim=ax.get_ylim())
         beside.axis("off")
@@ -73,14 +78,8 @@ def frequency_page(
             coded = _kappa(kappa.get(row.theme, np.nan), soft_below)
             _cells(beside, place, [*map(str, cells), coded])
         style.leave_out_of_layout([*beside.texts, *ax.collections])
-    _cells(
-        axes[0, 1],
-        -1.35,
-        ["All", "Quali-\ntative", "Mixed", "Quanti-\ntative", "Reviews", "κ"],
-    )
-    axes[-1, 0].set_xlim(
-        0, max(table["ci_high"].max(), shares[list(KIND_MARKER)].max().max()) * 1.03
-    )
+    _cells(axes[0, 1], -1.35, ["All", "Quali-\ntative", "Mixed", "Quanti-\ntative", "Reviews", "κ"])
+    axes[-1, 0].set_xlim(0, max(table["ci_high"].max(), shares[list(KIND_MARKER)].max().max()) * 1.03)
     axes[-1, 0].set_xlabel("Share of the studies read (dot, 95% Wilson interval)")
     keys = [
         Line2D([], [], ls="", marker=marker, mfc="none", mec="black", mew=0.6, ms=3.6)
@@ -124,9 +123,7 @@ def share_heatmap(
     themes = tables[0][["theme_group", "theme"]].drop_duplicates()
     widths = [len(names) for names in level_names]
     size = (style.PAGE / style.MM_PER_INCH, (len(themes) * 4.3 + 42) / style.MM_PER_INCH)
-    figure, axes = plt.subplots(
-        1, len(tables), figsize=size, sharey=True, width_ratios=widths, squeeze=False
-    )
+    figure, axes = plt.subplots(1, len(tables), figsize=size, sharey=True, width_ratios=widths, squeeze=False)
     top = max(table["share"].max() for table in tables)
     for ax, table, names, title in zip(axes[0], tables, level_names, titles, strict=True):
         order = themes["theme"].to_list()
@@ -134,9 +131,18 @@ def share_heatmap(
         counts = table.pivot(index="theme", columns="level", values="studies")
         counts = counts.loc[order, list(names)].astype(str).replace("0", "")
         sns.heatmap(
-            shares, ax=ax, annot=counts, fmt="", cmap="Blues", vmin=0, vmax=top, cbar=False,
-            linewidths=0.3, linecolor="white", annot_kws={"fontsize": 6.5},
-        )  # fmt: skip
+            shares,
+            ax=ax,
+            annot=counts,
+            fmt="",
+            cmap="Blues",
+            vmin=0,
+            vmax=top,
+            cbar=False,
+            linewidths=0.3,
+            linecolor="white",
+            annot_kws={"fontsize": 6.5},
+        )
         style.leave_out_of_layout(ax.texts)
         sizes = table.drop_duplicates("level").set_index("level")["of"]
         heads = [fill(f"{text} (n\u00a0=\u00a0{sizes[code]})", 20) for code, text in names.items()]
@@ -151,20 +157,18 @@ def share_heatmap(
     place = pd.Series(np.arange(len(themes)) + 0.5).groupby(themes["theme_group"].to_numpy()).mean()
     for group, title in groups.items():
         axes[0, -1].text(
-            1.015, place[group], title, transform=axes[0, -1].get_yaxis_transform(), rotation=270,
-            va="center",
-        )  # fmt: skip
+            1.015, place[group], title, transform=axes[0, -1].get_yaxis_transform(), rotation=270, va="center"
+        )
     shade = plt.cm.ScalarMappable(plt.Normalize(0, top), "Blues")
-    bar = figure.colorbar(shade, ax=list(axes[0]), orientation="horizontal", fraction=0.015, pad=0.01,
-                          aspect=50, shrink=0.6)  # fmt: skip
+    bar = figure.colorbar(
+        shade, ax=list(axes[0]), orientation="horizontal", fraction=0.015, pad=0.01, aspect=50, shrink=0.6
+    )
     bar.ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     bar.set_label("Share of the group's studies that report the theme (number: studies)")
     return figure
 
 
-def pair_heatmap(
-    table: pd.DataFrame, order: tuple[Sequence[str], Sequence[str]], labels: Mapping[str, str]
-):
+def pair_heatmap(table: pd.DataFrame, order: tuple[Sequence[str], Sequence[str]], labels: Mapping[str, str]):
     """Barriers by facilitators: shade by Jaccard index, number of studies that report both; returns
     the figure."""
     rows, columns = order
@@ -174,14 +178,19 @@ def pair_heatmap(
     single = table.drop_duplicates("theme_a").set_index("theme_a")["a"]
     other = table.drop_duplicates("theme_b").set_index("theme_b")["b"]
     sns.heatmap(
-        shade, ax=ax, annot=counts.astype(str).replace("0", ""), fmt="", cmap="Blues", vmin=0,
-        linewidths=0.3, linecolor="white", annot_kws={"fontsize": 6.5},
+        shade,
+        ax=ax,
+        annot=counts.astype(str).replace("0", ""),
+        fmt="",
+        cmap="Blues",
+        vmin=0,
+        linewidths=0.3,
+        linecolor="white",
+        annot_kws={"fontsize": 6.5},
         cbar_kws={"label": "Jaccard index (number: studies that report both)", "shrink": 0.7},
-    )  # fmt: skip
-    style.leave_out_of_layout(ax.texts)
-    ax.set_yticks(
-        np.arange(len(rows)) + 0.5, [f"{labels[t]} ({single[t]})" for t in rows], rotation=0
     )
+    style.leave_out_of_layout(ax.texts)
+    ax.set_yticks(np.arange(len(rows)) + 0.5, [f"{labels[t]} ({single[t]})" for t in rows], rotation=0)
     heads = [fill(f"{labels[t]} ({other[t]})", 17) for t in columns]
     ax.set_xticks(np.arange(len(columns)) + 0.5, heads, rotation=90)
     ax.xaxis.tick_top()
@@ -228,10 +237,15 @@ def upset(counts: pd.Series, labels: Mapping[str, str], smallest: int):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # upsetplot 0.9.0 uses calls that pandas 3.1 deprecates
         plot = _UpSet(
-            counts, sort_by="cardinality", sort_categories_by="cardinality",
-            min_subset_size=smallest, facecolor=style.BLUE, element_size=None,
-            intersection_plot_elements=7, totals_plot_elements=3,
-        )  # fmt: skip
+            counts,
+            sort_by="cardinality",
+            sort_categories_by="cardinality",
+            min_subset_size=smallest,
+            facecolor=style.BLUE,
+            element_size=None,
+            intersection_plot_elements=7,
+            totals_plot_elements=3,
+        )
         parts = plot.plot(fig=figure)
     parts["matrix"].tick_params(pad=1)
     parts["intersections"].set_ylabel("Studies with exactly\nthis combination")
@@ -275,20 +289,11 @@ def _rank_cells(ax, last: int, y: float, *texts: str) -> None:
 
 
 DIRECTION_MARKER = {"arm1": "^", "neither": "o", "arm2": "v"}
-DIRECTION_COLOUR = {
-    "arm1": style.PEER_SUPPORT,
-    "neither": style.PALE,
-    "arm2": style.COMPARATOR,
-}
+DIRECTION_COLOUR = {"arm1": style.PEER_SUPPORT, "neither": style.PALE, "arm2": style.COMPARATOR}
 SIZES = ((0, 14, "under 50 participants"), (50, 26, "50 to 199"), (200, 44, "200 or more"))
 
 
-def direction_plot(
-    votes: pd.DataFrame,
-    counts: pd.DataFrame,
-    labels: Mapping[str, str],
-    names: Mapping[str, str],
-):
+def direction_plot(votes: pd.DataFrame, counts: pd.DataFrame, labels: Mapping[str, str], names: Mapping[str, str]):
     """Effect-direction plot: a mark per trial and outcome domain, and the share that favours peer
     support.
 
@@ -301,21 +306,22 @@ def direction_plot(
     for place, domain in enumerate(counts["outcome_domain"]):
         rows = votes[votes["outcome_domain"] == domain]
         order = rows["direction"].map({code: i for i, code in enumerate(DIRECTION_MARKER)})
-        rows = rows.assign(order=order).sort_values(
-            ["order", "participants"], ascending=[True, False]
-        )
+        rows = rows.assign(order=order).sort_values(["order", "participants"], ascending=[True, False])
         for across, row in enumerate(rows.itertuples()):
             left.scatter(
-                across, place, s=_mark_size(row.participants), marker=DIRECTION_MARKER[row.direction],
-                color=DIRECTION_COLOUR[row.direction], edgecolor="black", lw=0.4,
-            )  # fmt: skip
+                across,
+                place,
+                s=_mark_size(row.participants),
+                marker=DIRECTION_MARKER[row.direction],
+                color=DIRECTION_COLOUR[row.direction],
+                edgecolor="black",
+                lw=0.4,
+            )
     style.leave_out_of_layout(left.collections)
     y = np.arange(len(counts))
     right.axvline(0.5, color=style.GREY, lw=0.6, ls="--")
     right.hlines(y, counts["ci_low"], counts["ci_high"], color=style.PEER_SUPPORT, lw=1.4)
-    right.scatter(
-        counts["share"], y, s=18, color=style.PEER_SUPPORT, edgecolor="black", lw=0.4, zorder=3
-    )
+    right.scatter(counts["share"], y, s=18, color=style.PEER_SUPPORT, edgecolor="black", lw=0.4, zorder=3)
     for place, row in enumerate(counts.itertuples()):
         right.text(1.03, place, f"{row.favours_arm1}/{row.trials}", va="center", fontsize=6.5)
     left.set_yticks(y, counts["outcome_domain"].map(labels))
@@ -334,9 +340,7 @@ def direction_plot(
 
 def _mark_size(participants: float) -> float:
     return (
-        [size for low, size, _ in SIZES if not participants < low][-1]
-        if participants == participants
-        else SIZES[0][1]
+        [size for low, size, _ in SIZES if not participants < low][-1] if participants == participants else SIZES[0][1]
     )
 
 
@@ -345,11 +349,12 @@ def _direction_keys(figure, names: Mapping[str, str]) -> None:
         Line2D([], [], ls="", marker=marker, mfc=DIRECTION_COLOUR[code], mec="black", mew=0.4, ms=5)
         for code, marker in DIRECTION_MARKER.items()
     ]
-    sizes = [
-        Line2D([], [], ls="", marker="^", mfc="white", mec="black", mew=0.4, ms=size**0.5)
-        for _, size, _ in SIZES
-    ]
+    sizes = [Line2D([], [], ls="", marker="^", mfc="white", mec="black", mew=0.4, ms=size**0.5) for _, size, _ in SIZES]
     figure.legend(
-        marks + sizes, [*names.values(), *(text for _, _, text in SIZES)],
-        loc="outside lower center", ncols=6, columnspacing=1.0, handletextpad=0.3,
-    )  # fmt: skip
+        marks + sizes,
+        [*names.values(), *(text for _, _, text in SIZES)],
+        loc="outside lower center",
+        ncols=6,
+        columnspacing=1.0,
+        handletextpad=0.3,
+    )

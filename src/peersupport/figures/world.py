@@ -93,24 +93,19 @@ def _legends(ax) -> None:
     names = [str(low) if low == high else f"{low}–{high}" for low, high in CLASSES[:-1]]
     names = ["0", *names, f"{CLASSES[-1][0]} or more"]
     fills = [
-        Patch(facecolor=_class_colour(low), edgecolor="#8C8C8C", lw=0.4)
-        for low in (0, *(low for low, _ in CLASSES))
+        Patch(facecolor=_class_colour(low), edgecolor="#8C8C8C", lw=0.4) for low in (0, *(low for low, _ in CLASSES))
     ]
-    first = ax.legend(
-        fills,
-        names,
-        title="Trials",
-        loc="lower left",
-        bbox_to_anchor=(0.0, -0.02),
-        alignment="left",
-    )
+    first = ax.legend(fills, names, title="Trials", loc="lower left", bbox_to_anchor=(0.0, -0.02), alignment="left")
     ax.add_artist(first)
     sizes = (100, 1000, 5000)
-    circles = [
-        Line2D([], [], ls="", marker="o", mfc="none", mec=CIRCLE, mew=0.9, ms=np.sqrt(n * AREA))
-        for n in sizes
-    ]
+    circles = [Line2D([], [], ls="", marker="o", mfc="none", mec=CIRCLE, mew=0.9, ms=np.sqrt(n * AREA)) for n in sizes]
     ax.legend(
-        circles, [f"{n:,}" for n in sizes], title="Participants", loc="lower left",
-        bbox_to_anchor=(0.14, -0.02), alignment="left", handletextpad=1.0, labelspacing=0.9,
-    )  # fmt: skip
+        circles,
+        [f"{n:,}" for n in sizes],
+        title="Participants",
+        loc="lower left",
+        bbox_to_anchor=(0.14, -0.02),
+        alignment="left",
+        handletextpad=1.0,
+        labelspacing=0.9,
+    )

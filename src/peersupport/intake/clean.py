@@ -1,4 +1,4 @@
-"""From raw sheets to tidy tables: reconcile the coders, add the database, apply corrections, read figures as numbers."""
+"""From raw sheets to tidy tables: reconcile the coders, add the database, correct, read figures as numbers."""
 
 import numpy as np
 import pandas as pd
@@ -12,30 +12,20 @@ def decisions(raw: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Every double-coded cell of each sheet with what was decided and by whom; raw: sheets by name, as text."""
     return {
         sheet: reconcile.decide(
-            sheet,
-            reconcile.double_coded(sheet, raw[f"coder_a/{sheet}"], raw[f"coder_b/{sheet}"]),
-            raw["consensus"],
+            sheet, reconcile.double_coded(sheet, raw[f"coder_a/{sheet}"], raw[f"coder_b/{sheet}"]), raw["consensus"]
         )
         for sheet in reconcile.KEYS
     }
 
 
-def tidy(
-    raw: dict[str, pd.DataFrame], cells: dict[str, pd.DataFrame], codebook: dict
-) -> dict[str, pd.DataFrame]:
+def tidy(raw: dict[str, pd.DataFrame], cells: dict[str, pd.DataFrame], codebook: dict) -> dict[str, pd.DataFrame]:
     """Tidy tables `studies`, `outcomes`, `appraisal`, `themes` from raw sheets and the decisions on them.
 
     Figures are floats, blanks in them NaN; text stays text, blank = "". `trial` names the trial a study belongs to.
     """
-    coded = {
-        sheet: reconcile.reconcile(sheet, raw[f"coder_a/{sheet}"], part)
-        for sheet, part in cells.items()
-    }
+    coded = {sheet: reconcile.reconcile(sheet, raw[f"coder_a/{sheet}"], part) for sheet, part in cells.items()}
     known = {sheet: raw[f"database/{sheet}"] for sheet in ("studies", "outcomes", "appraisal")}
-    coded = {
-        sheet: reconcile.correct(sheet, sheet, table, raw["corrections"])
-        for sheet, table in coded.items()
-    }
+    coded = {sheet: reconcile.correct(sheet, sheet, table, raw["corrections"]) for sheet, table in coded.items()}
     known = {
         sheet: reconcile.correct(f"database/{sheet}", sheet, table, raw["corrections"])
         for sheet, table in known.items()
@@ -50,9 +40,7 @@ def tidy(
     trial = raw["trials"].set_index("study")["trial"]
     for sheet in ("studies", "outcomes"):
         tables[sheet]["trial"] = tables[sheet].study.map(trial).fillna(tables[sheet].study)
-    tables["outcomes"]["recovery_type"] = _recovery_types(
-        tables["outcomes"], codebook["recovery_types"]
-    )
+    tables["outcomes"]["recovery_type"] = _recovery_types(tables["outcomes"], codebook["recovery_types"])
     is_study = tables["themes"].study.isin(tables["studies"].study)
     tables["themes"]["kind"] = np.where(is_study, "primary", "review")
     return tables
@@ -62,15 +50,13 @@ def as_numbers(table: pd.DataFrame, schema: dict) -> pd.DataFrame:
     """The columns that the codebook calls numbers as floats."""
     kinds = {name: column["kind"] for name, column in schema["columns"].items() if name in table}
     numeric = [name for name, kind in kinds.items() if kind in NUMBER_KINDS]
-    return table.assign(
-        **{name: pd.to_numeric(table[name].where(table[name].ne(""))) for name in numeric}
-    )
+    return table.assign(**{name: pd.to_numeric(table[name].where(table[name].ne(""))) for name in numeric})
 
 
 def _stack(coded, database):
-    return pd.concat(
-        [coded.assign(source="coder"), database.assign(source="open_database")], ignore_index=True
-    ).fillna("")
+    return pd.concat([coded.assign(source="coder"), database.assign(source="open_database")], ignore_index=True).fillna(
+        ""
+    )
 
 
 def _recovery_types(outcomes, groups):

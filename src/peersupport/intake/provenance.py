@@ -20,11 +20,8 @@ def trail(effects: pd.DataFrame, raw: dict[str, pd.DataFrame], cells: pd.DataFra
     rows = []
     for effect in effects.itertuples():
         about = (effect.row_id, effect.study, effect.outcome_domain)
-        rows += [
-            about + step
-            for step in _steps(effect, printed[effect.source], rulings, raw["corrections"], sheets)
-        ]
-    return pd.DataFrame(rows, columns=COLUMNS)  # fmt: skip
+        rows += [about + step for step in _steps(effect, printed[effect.source], rulings, raw["corrections"], sheets)]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _steps(effect, printed, rulings, corrections, sheets):
@@ -34,9 +31,7 @@ def _steps(effect, printed, rulings, corrections, sheets):
     for cell in rulings[rulings.key.eq(effect.row_id)].itertuples():
         yield "second coder", cell.column, cell.b, "differs from the first coder"
         yield "consensus", cell.column, cell.value, cell.reason
-    own = corrections[
-        corrections.key.eq(effect.row_id) & corrections.sheet.str.endswith("outcomes")
-    ]
+    own = corrections[corrections.key.eq(effect.row_id) & corrections.sheet.str.endswith("outcomes")]
     for cell in own.itertuples():
         yield "correction", cell.column, cell.value, cell.reason
     yield "route", "method", effect.method, effect.conversion
@@ -54,7 +49,5 @@ def trace(row_id: str, provenance: pd.DataFrame) -> pd.DataFrame:
     """The steps of one effect, for a person to read; raises KeyError for a row that has no trail."""
     steps = provenance[provenance.row_id.eq(row_id)]
     if steps.empty:
-        raise KeyError(
-            f"{row_id} is not a selected effect: see exclusions.csv, or `selection` in effects.csv."
-        )
+        raise KeyError(f"{row_id} is not a selected effect: see exclusions.csv, or `selection` in effects.csv.")
     return steps[["step", "column", "value", "note"]].reset_index(drop=True)

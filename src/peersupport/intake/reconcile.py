@@ -15,13 +15,7 @@ KEYS = {
     "appraisal": ["study", "tool", "domain"],
     "themes": ["study", "theme_group", "theme"],
 }
-FORM = (
-    "study",
-    "outcome_domain",
-    "instrument",
-    "time_point",
-    "locator",
-)  # printed on coder B's form, not coded
+FORM = ("study", "outcome_domain", "instrument", "time_point", "locator")  # printed on coder B's form, not coded
 SILENT = ("", "nr", "unclear")
 FIGURES = (
     "mean_arm1 sd_arm1 n_arm1 mean_arm2 sd_arm2 n_arm2 event_arm1 totaln_arm1 event_arm2 totaln_arm2 "
@@ -50,12 +44,9 @@ def double_coded(sheet: str, a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     left, right = (table.assign(key=unit_keys(table, sheet)).set_index("key") for table in (a, b))
     shared = left.index.intersection(right.index)
     columns = [c for c in right if c in left and c not in KEYS[sheet] and c not in FORM]
-    a, b = (
-        table.loc[shared, columns].melt(var_name="column", ignore_index=False)
-        for table in (left, right)
-    )
+    a, b = (table.loc[shared, columns].melt(var_name="column", ignore_index=False) for table in (left, right))
     cells = a.reset_index().rename(columns={"value": "a"})
-    return cells.assign(b=b.value.to_numpy())  # fmt: skip
+    return cells.assign(b=b.value.to_numpy())
 
 
 def _listed(a, b):
@@ -64,9 +55,7 @@ def _listed(a, b):
     grid = studies.merge(themes, how="cross").sort_values(KEYS["themes"])
     keys = unit_keys(grid, "themes")
     listed = [keys.isin(unit_keys(table, "themes")).astype(int).astype(str) for table in (a, b)]
-    return pd.DataFrame(
-        {"key": keys, "column": "reported", "a": listed[0], "b": listed[1]}
-    ).reset_index(drop=True)
+    return pd.DataFrame({"key": keys, "column": "reported", "a": listed[0], "b": listed[1]}).reset_index(drop=True)
 
 
 def decide(sheet: str, cells: pd.DataFrame, consensus: pd.DataFrame) -> pd.DataFrame:
@@ -87,9 +76,7 @@ def reconcile(sheet: str, a: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     """Coder A's sheet with the decided value in every double-coded cell; raises ValueError on an undecided cell."""
     undecided = cells[cells.decided_by.eq("")]
     if len(undecided):
-        named = "; ".join(
-            f"{r.key}, {r.column}: {r.a!r} or {r.b!r}" for r in undecided.itertuples()
-        )
+        named = "; ".join(f"{r.key}, {r.column}: {r.a!r} or {r.b!r}" for r in undecided.itertuples())
         raise ValueError(
             f"{sheet}: the coders differ and consensus.csv has no decision for {named}. Add a row for each."
         )
@@ -119,9 +106,10 @@ def correct(name: str, sheet: str, table: pd.DataFrame, corrections: pd.DataFram
     Raises ValueError where a correction names no cell, or one that does not hold what the correction calls printed.
     """
     problems = [
-        f"{name}, {row.key}, {row.column}: " + ("no such cell" if held is None else f"holds {held!r}, not {row.printed!r}")
+        f"{name}, {row.key}, {row.column}: "
+        + ("no such cell" if held is None else f"holds {held!r}, not {row.printed!r}")
         for row, held in ((corrections.loc[i], held) for i, held in misfits(name, sheet, table, corrections))
-    ]  # fmt: skip
+    ]
     if problems:
         raise ValueError("corrections.csv does not fit the sheets: " + "; ".join(problems) + ".")
     result = table.assign(key=unit_keys(table, sheet)).set_index("key")
@@ -130,18 +118,14 @@ def correct(name: str, sheet: str, table: pd.DataFrame, corrections: pd.DataFram
     return result.reset_index(drop=True)
 
 
-def misfits(
-    name: str, sheet: str, table: pd.DataFrame, corrections: pd.DataFrame
-) -> Iterator[tuple[int, str | None]]:
+def misfits(name: str, sheet: str, table: pd.DataFrame, corrections: pd.DataFrame) -> Iterator[tuple[int, str | None]]:
     """(row of corrections.csv, what its cell holds) where that is not what the correction calls printed.
 
     None where there is no such cell.
     """
     own = corrections[corrections.sheet.eq(name)]
     keyed = table.assign(key=unit_keys(table, sheet)).set_index("key")
-    held = [
-        keyed[c].get(k) if c in keyed else None for k, c in zip(own.key, own.column, strict=True)
-    ]
+    held = [keyed[c].get(k) if c in keyed else None for k, c in zip(own.key, own.column, strict=True)]
     held = pd.Series(held, own.index, dtype=object)
     wrong = held.isna() | ~same(held.fillna(""), own.printed)
     yield from ((row, None if pd.isna(held[row]) else held[row]) for row in own.index[wrong])

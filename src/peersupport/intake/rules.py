@@ -20,9 +20,7 @@ FIGURES = [c for c in reconcile.FIGURES if c != "n_randomised"]
 def _figures(table):
     """The sheet with its figures as floats; blank = NaN."""
     here = [c for c in reconcile.FIGURES if c in table]
-    return table.assign(
-        **{c: np.array([as_number(x) for x in table[c]], dtype=float) for c in here}
-    )
+    return table.assign(**{c: np.array([as_number(x) for x in table[c]], dtype=float) for c in here})
 
 
 def _studies(sheets):
@@ -54,7 +52,15 @@ def orphan_study(sheets: Sheets) -> Iterator[dict]:
                 )
     for row, trial in sheets["trials"].trial.items():
         if trial not in known:
-            yield problem("trials", row, "trial", trial, "orphan_study", "error", "no studies sheet has this trial: check its spelling")  # fmt: skip
+            yield problem(
+                "trials",
+                row,
+                "trial",
+                trial,
+                "orphan_study",
+                "error",
+                "no studies sheet has this trial: check its spelling",
+            )
 
 
 def orphan_theme(sheets: Sheets) -> Iterator[dict]:
@@ -68,7 +74,15 @@ def orphan_theme(sheets: Sheets) -> Iterator[dict]:
         first = sheets[name].drop_duplicates("study")
         for row, study in first.study.items():
             if study not in known:
-                yield problem(name, row, "study", study, "orphan_theme", "warning", "neither a study nor a review by this key: check its spelling")  # fmt: skip
+                yield problem(
+                    name,
+                    row,
+                    "study",
+                    study,
+                    "orphan_theme",
+                    "warning",
+                    "neither a study nor a review by this key: check its spelling",
+                )
 
 
 def events_above_total(sheets: Sheets) -> Iterator[dict]:
@@ -76,20 +90,43 @@ def events_above_total(sheets: Sheets) -> Iterator[dict]:
         table = _figures(sheets[name])
         for arm in ("1", "2"):
             for row in table.index[table[f"event_arm{arm}"] > table[f"totaln_arm{arm}"]]:
-                yield problem(name, row, f"event_arm{arm}", sheets[name].at[row, f"event_arm{arm}"], "events_above_total", "error",
-                              f"more events than the {sheets[name].at[row, f'totaln_arm{arm}']} people of the arm: check both at the source")  # fmt: skip
+                yield problem(
+                    name,
+                    row,
+                    f"event_arm{arm}",
+                    sheets[name].at[row, f"event_arm{arm}"],
+                    "events_above_total",
+                    "error",
+                    f"more events than the {sheets[name].at[row, f'totaln_arm{arm}']} people of the arm: check both at "
+                    "the source",
+                )
 
 
 def interval(sheets: Sheets) -> Iterator[dict]:
     for name in (*OUTCOMES, "reviews"):
         table = _figures(sheets[name])
         for row in table.index[table.ci_low >= table.ci_high]:
-            yield problem(name, row, "ci_low", sheets[name].at[row, "ci_low"], "interval_upside_down", "error",
-                          f"the lower bound is not below the upper one ({sheets[name].at[row, 'ci_high']}): check both and the minus signs")  # fmt: skip
+            yield problem(
+                name,
+                row,
+                "ci_low",
+                sheets[name].at[row, "ci_low"],
+                "interval_upside_down",
+                "error",
+                f"the lower bound is not below the upper one ({sheets[name].at[row, 'ci_high']}): check both and the "
+                "minus signs",
+            )
         outside = (table.effect < table.ci_low) | (table.effect > table.ci_high)
         for row in table.index[outside & (table.ci_low < table.ci_high)]:
-            yield problem(name, row, "effect", sheets[name].at[row, "effect"], "effect_outside_interval", "error",
-                          "the effect lies outside its own interval: check the three figures and their signs")  # fmt: skip
+            yield problem(
+                name,
+                row,
+                "effect",
+                sheets[name].at[row, "effect"],
+                "effect_outside_interval",
+                "error",
+                "the effect lies outside its own interval: check the three figures and their signs",
+            )
 
 
 def ratio_not_positive(sheets: Sheets) -> Iterator[dict]:
@@ -100,8 +137,15 @@ def ratio_not_positive(sheets: Sheets) -> Iterator[dict]:
             wrong = table.measure.isin(RATIOS) & (table[column] <= 0)
             for row in table.index[wrong]:
                 severity = "error" if name == "reviews" or used[row] else "warning"
-                yield problem(name, row, column, sheets[name].at[row, column], "ratio_not_positive", severity,
-                              f"a ratio ({table.at[row, 'measure']}) is above 0: check the figure and what it measures")  # fmt: skip
+                yield problem(
+                    name,
+                    row,
+                    column,
+                    sheets[name].at[row, column],
+                    "ratio_not_positive",
+                    severity,
+                    f"a ratio ({table.at[row, 'measure']}) is above 0: check the figure and what it measures",
+                )
 
 
 def arms_exceed_randomised(sheets: Sheets) -> Iterator[dict]:
@@ -111,8 +155,15 @@ def arms_exceed_randomised(sheets: Sheets) -> Iterator[dict]:
         arms = table.n_arm1 + table.n_arm2
         limit = table.study.map(randomised)
         for row in table.index[arms > limit]:
-            yield problem(name, row, "n_arm1, n_arm2", f"{arms[row]:g}", "arms_exceed_randomised", "warning",
-                          f"the arms hold more people than the {limit[row]:g} randomised: clusters counted, or arms added up?")  # fmt: skip
+            yield problem(
+                name,
+                row,
+                "n_arm1, n_arm2",
+                f"{arms[row]:g}",
+                "arms_exceed_randomised",
+                "warning",
+                f"the arms hold more people than the {limit[row]:g} randomised: clusters counted, or arms added up?",
+            )
 
 
 def p_disagrees(sheets: Sheets) -> Iterator[dict]:
@@ -123,21 +174,24 @@ def p_disagrees(sheets: Sheets) -> Iterator[dict]:
     """
     for name in OUTCOMES:
         text, table = sheets[name], _figures(sheets[name])
-        for row in table.index[
-            table[["effect", "ci_low", "ci_high", "p_value"]].notna().all(axis=1)
-        ]:
+        for row in table.index[table[["effect", "ci_low", "ci_high", "p_value"]].notna().all(axis=1)]:
             ratio = table.at[row, "measure"] in RATIOS
             if ratio and min(table.loc[row, ["effect", "ci_low"]]) <= 0:
                 continue
-            low, high = _possible_p(
-                *(text.at[row, c] for c in ("effect", "ci_low", "ci_high")), ratio
-            )
+            low, high = _possible_p(*(text.at[row, c] for c in ("effect", "ci_low", "ci_high")), ratio)
             printed, sign = table.at[row, "p_value"], table.at[row, "p_operator"]
             too_small = sign != ">" and printed * 3 < low and low > 0.001
             too_large = sign != "<" and printed / 3 > max(high, 0.001 / 3)
             if too_small or too_large:
-                yield problem(name, row, "p_value", text.at[row, "p_value"], "p_disagrees", "warning",
-                              f"effect and interval give p of {low:.2g} to {high:.2g}: check the three, or another test was used")  # fmt: skip
+                yield problem(
+                    name,
+                    row,
+                    "p_value",
+                    text.at[row, "p_value"],
+                    "p_disagrees",
+                    "warning",
+                    f"effect and interval give p of {low:.2g} to {high:.2g}: check the three, or another test was used",
+                )
 
 
 def _possible_p(effect, low, high, ratio):
@@ -155,33 +209,43 @@ def _possible_p(effect, low, high, ratio):
 
 
 def figures_incomplete(sheets: Sheets) -> Iterator[dict]:
-    needs = {"msd": ["mean_arm1", "sd_arm1", "n_arm1", "mean_arm2", "sd_arm2", "n_arm2"],
-             "dichotomous": ["event_arm1", "totaln_arm1", "event_arm2", "totaln_arm2"],
-             "precalc": ["measure", "effect"]}  # fmt: skip
+    needs = {
+        "msd": ["mean_arm1", "sd_arm1", "n_arm1", "mean_arm2", "sd_arm2", "n_arm2"],
+        "dichotomous": ["event_arm1", "totaln_arm1", "event_arm2", "totaln_arm2"],
+        "precalc": ["measure", "effect"],
+    }
     for name in OUTCOMES:
         table = sheets[name]
         for kind, columns in needs.items():
             rows = table[table.outcome_type.eq(kind)]
             for row in rows.index[rows[columns].eq("").any(axis=1)]:
                 blank = [c for c in columns if rows.at[row, c] == ""]
-                yield problem(name, row, ", ".join(blank), "", "figures_incomplete", "warning",
-                              f"a row of type {kind} needs them for an effect size: look once more, or leave it to the routes that do without")  # fmt: skip
+                yield problem(
+                    name,
+                    row,
+                    ", ".join(blank),
+                    "",
+                    "figures_incomplete",
+                    "warning",
+                    f"a row of type {kind} needs them for an effect size: look once more, or leave it to the routes "
+                    "that do without",
+                )
 
 
 def decision_and_reason(sheets: Sheets) -> Iterator[dict]:
     log = sheets["records"]
     for row in log.index[log.decision.eq("exclude") & log.reason.eq("")]:
+        yield problem("records", row, "reason", "", "reason_missing", "error", "an excluded record needs its reason")
+    for row in log.index[log.decision.eq("include") & log.reason.ne("")]:
         yield problem(
             "records",
             row,
             "reason",
-            "",
-            "reason_missing",
+            log.at[row, "reason"],
+            "reason_needless",
             "error",
-            "an excluded record needs its reason",
+            "an included record has no reason for exclusion",
         )
-    for row in log.index[log.decision.eq("include") & log.reason.ne("")]:
-        yield problem("records", row, "reason", log.at[row, "reason"], "reason_needless", "error", "an included record has no reason for exclusion")  # fmt: skip
 
 
 def study_twice(sheets: Sheets) -> Iterator[dict]:
@@ -189,18 +253,21 @@ def study_twice(sheets: Sheets) -> Iterator[dict]:
     own, database = sheets["coder_a/studies"], sheets["database/studies"]
     known = {"coder_a/studies": own, "database/studies": database[~database.study.isin(own.study)]}
     studies = pd.concat([t.assign(sheet=n) for n, t in known.items()]).reset_index(names="row")
-    trial = studies.study.replace(
-        dict(zip(sheets["trials"].study, sheets["trials"].trial, strict=True))
-    )
+    trial = studies.study.replace(dict(zip(sheets["trials"].study, sheets["trials"].trial, strict=True)))
     doi = studies.doi.str.lower().str.removeprefix("https://doi.org/")
     title = studies.title.str.lower().str.replace(r"[^a-z0-9]+", " ", regex=True).str.strip()
     for column, values in (("doi", doi), ("title", title)):
-        for i in studies.index[
-            values.ne("") & values.duplicated() & ~(values + "|" + trial).duplicated()
-        ]:
+        for i in studies.index[values.ne("") & values.duplicated() & ~(values + "|" + trial).duplicated()]:
             other = studies.study[values.eq(values[i])].iloc[0]
-            yield problem(studies.sheet[i], studies.row[i], column, studies.at[i, column], "study_twice", "error",
-                          f"the same {column} as {other}: keep one study, or join them in trials.csv if they are two reports")  # fmt: skip
+            yield problem(
+                studies.sheet[i],
+                studies.row[i],
+                column,
+                studies.at[i, column],
+                "study_twice",
+                "error",
+                f"the same {column} as {other}: keep one study, or join them in trials.csv if they are two reports",
+            )
 
 
 def trial_of_trial(sheets: Sheets) -> Iterator[dict]:
@@ -208,22 +275,44 @@ def trial_of_trial(sheets: Sheets) -> Iterator[dict]:
     trials = sheets["trials"].set_index("study").trial
     for row, trial in sheets["trials"].trial.items():
         if trials.get(trial, trial) != trial:
-            yield problem("trials", row, "trial", trial, "trial_of_trial", "error",
-                          f"this is itself a report of {trials[trial]}: name that trial here")  # fmt: skip
+            yield problem(
+                "trials",
+                row,
+                "trial",
+                trial,
+                "trial_of_trial",
+                "error",
+                f"this is itself a report of {trials[trial]}: name that trial here",
+            )
 
 
 def row_id_twice(sheets: Sheets) -> Iterator[dict]:
     database = sheets["database/outcomes"].row_id
     for row, key in database[database.isin(sheets["coder_a/outcomes"].row_id)].items():
-        yield problem("database/outcomes", row, "row_id", key, "duplicate_key", "error", "coder_a/outcomes has this row_id: give one of the rows another")  # fmt: skip
+        yield problem(
+            "database/outcomes",
+            row,
+            "row_id",
+            key,
+            "duplicate_key",
+            "error",
+            "coder_a/outcomes has this row_id: give one of the rows another",
+        )
 
 
 def year_of_key(sheets: Sheets) -> Iterator[dict]:
     studies = sheets["coder_a/studies"]
     year = studies.study.str.extract(r" (\d{4})[a-z]?$", expand=False).fillna("")
     for row in studies.index[year.ne(studies.year)]:
-        yield problem("coder_a/studies", row, "year", studies.at[row, "year"], "year_of_key", "warning",
-                      f"the key says {year[row] or 'no year'}: check the year at the source")  # fmt: skip
+        yield problem(
+            "coder_a/studies",
+            row,
+            "year",
+            studies.at[row, "year"],
+            "year_of_key",
+            "warning",
+            f"the key says {year[row] or 'no year'}: check the year at the source",
+        )
 
 
 def key_spelled_twice(sheets: Sheets) -> Iterator[dict]:
@@ -234,8 +323,15 @@ def key_spelled_twice(sheets: Sheets) -> Iterator[dict]:
         for row, key in sheets[name].study.items():
             other = first.setdefault(re.sub(r"[^a-z0-9]", "", _without_accents(key).lower()), key)
             if other != key and not {key, other} & set(renamed):
-                yield problem(name, row, "study", key, "key_spelled_twice", "error",
-                              f"{other!r} is there already: give both one key, or two that differ (corrections.csv can rename)")  # fmt: skip
+                yield problem(
+                    name,
+                    row,
+                    "study",
+                    key,
+                    "key_spelled_twice",
+                    "error",
+                    f"{other!r} is there already: give both one key, or two that differ (corrections.csv can rename)",
+                )
 
 
 def _without_accents(text):
@@ -247,15 +343,24 @@ def coded_by_one(sheets: Sheets) -> Iterator[dict]:
     figures = sheets["coder_a/outcomes"].outcome_type.ne("direction_only")
     a = {sheet: sheets[f"coder_a/{sheet}"] for sheet in ("studies", "outcomes", "appraisal")}
     b = {sheet: sheets[f"coder_b/{sheet}"] for sheet in a}
-    lacking = [("coder_a", a["studies"], b["studies"], "studies"),
-               ("coder_a", a["outcomes"][figures], b["outcomes"], "outcomes"),
-               *(("coder_b", b[sheet], a[sheet], sheet) for sheet in a)]  # fmt: skip
+    lacking = [
+        ("coder_a", a["studies"], b["studies"], "studies"),
+        ("coder_a", a["outcomes"][figures], b["outcomes"], "outcomes"),
+        *(("coder_b", b[sheet], a[sheet], sheet) for sheet in a),
+    ]
     for one, table, others, sheet in lacking:
         other = {"coder_a": "coder_b", "coder_b": "coder_a"}[one]
         keys = reconcile.unit_keys(table, sheet)
         for row, key in keys[~keys.isin(reconcile.unit_keys(others, sheet))].items():
-            yield problem(f"{one}/{sheet}", row, ", ".join(reconcile.KEYS[sheet]), key, "coded_by_one", "error",
-                          f"{other} has no such row: have it coded, or take it out of both")  # fmt: skip
+            yield problem(
+                f"{one}/{sheet}",
+                row,
+                ", ".join(reconcile.KEYS[sheet]),
+                key,
+                "coded_by_one",
+                "error",
+                f"{other} has no such row: have it coded, or take it out of both",
+            )
 
 
 def form_changed(sheets: Sheets) -> Iterator[dict]:
@@ -264,31 +369,28 @@ def form_changed(sheets: Sheets) -> Iterator[dict]:
     shared = a.index.intersection(b.index)
     for column in reconcile.FORM:
         for key in shared[(a.loc[shared, column] != b.loc[shared, column]).to_numpy()]:
-            yield problem("coder_b/outcomes", b.at[key, "row"], column, b.at[key, column], "form_changed", "error",
-                          f"coder_a says {a.at[key, column]!r} for {key}: these columns name the unit and are not coded")  # fmt: skip
+            yield problem(
+                "coder_b/outcomes",
+                b.at[key, "row"],
+                column,
+                b.at[key, column],
+                "form_changed",
+                "error",
+                f"coder_a says {a.at[key, column]!r} for {key}: these columns name the unit and are not coded",
+            )
 
 
 def consensus_fits(sheets: Sheets) -> Iterator[dict]:
-    """Every differing cell has one decision; every decision is about a cell that differs, as the coders filled it in."""
+    """Every differing cell has one decision; every decision is about a cell that differs, as the coders have it."""
     rulings = sheets["consensus"]
     for row, sheet in rulings.sheet[~rulings.sheet.isin(list(reconcile.KEYS))].items():
         yield problem(
-            "consensus",
-            row,
-            "sheet",
-            sheet,
-            "unknown_code",
-            "error",
-            f"use one of {', '.join(reconcile.KEYS)}",
+            "consensus", row, "sheet", sheet, "unknown_code", "error", f"use one of {', '.join(reconcile.KEYS)}"
         )
     for sheet in reconcile.KEYS:
-        cells = reconcile.double_coded(
-            sheet, sheets[f"coder_a/{sheet}"], sheets[f"coder_b/{sheet}"]
-        )
+        cells = reconcile.double_coded(sheet, sheets[f"coder_a/{sheet}"], sheets[f"coder_b/{sheet}"])
         ruled = rulings[rulings.sheet.eq(sheet)].reset_index()
-        joined = ruled.merge(
-            cells, on=["key", "column"], how="outer", suffixes=("", "_coder"), indicator="found"
-        )
+        joined = ruled.merge(cells, on=["key", "column"], how="outer", suffixes=("", "_coder"), indicator="found")
         text = joined[["a", "b", "a_coder", "b_coder"]].fillna("")
         differ = ~reconcile.same(text.a_coder, text.b_coder)
         for cell in joined[joined.found.eq("right_only") & differ].itertuples():
@@ -324,8 +426,15 @@ def consensus_fits(sheets: Sheets) -> Iterator[dict]:
             )
         current = reconcile.same(text.a, text.a_coder) & reconcile.same(text.b, text.b_coder)
         for cell in joined[both & differ & ~current].itertuples():
-            yield problem("consensus", int(cell.row), "a, b", f"{cell.a}, {cell.b}", "outdated_decision", "error",
-                          f"the coders' sheets say {cell.a_coder!r} and {cell.b_coder!r}: decide anew")  # fmt: skip
+            yield problem(
+                "consensus",
+                int(cell.row),
+                "a, b",
+                f"{cell.a}, {cell.b}",
+                "outdated_decision",
+                "error",
+                f"the coders' sheets say {cell.a_coder!r} and {cell.b_coder!r}: decide anew",
+            )
 
 
 def decided_values(sheets: Sheets, codebook: dict) -> Iterator[dict]:
@@ -335,17 +444,11 @@ def decided_values(sheets: Sheets, codebook: dict) -> Iterator[dict]:
         for (sheet, column), part in sheets[name].groupby(["sheet", "column"]):
             kind = sheet.rpartition("/")[2]
             columns = codebook["sheets"][kind]["columns"] if kind in reconcile.KEYS else {}
-            here = {
-                c: e for c, e in (columns | reported).items() if c == column and "codes_by" not in e
-            }
-            for _, rule, value, row in cell_failures(
-                part[["value"]].set_axis([column], axis=1), here, codebook
-            ):
+            here = {c: e for c, e in (columns | reported).items() if c == column and "codes_by" not in e}
+            for _, rule, value, row in cell_failures(part[["value"]].set_axis([column], axis=1), here, codebook):
                 severity, remedy = remedy_for(rule, value, here[column], codebook)
-                severity = (
-                    "warning" if rule == "blank" else severity
-                )  # nobody knows: the cell stays blank
-                yield problem(name, row, "value", value, rule, severity, f"{column}: {remedy}")  # fmt: skip
+                severity = "warning" if rule == "blank" else severity  # nobody knows: the cell stays blank
+                yield problem(name, row, "value", value, rule, severity, f"{column}: {remedy}")
 
 
 def decided_figures(sheets: Sheets) -> Iterator[dict]:
@@ -355,14 +458,12 @@ def decided_figures(sheets: Sheets) -> Iterator[dict]:
         before = list(rule(sheets))
         for found in rule(sheets | {"coder_a/outcomes": decided}):
             if found not in before:
-                yield found | {"remedy": f"as the consensus decided the row, {found['remedy']}"}  # fmt: skip
+                yield found | {"remedy": f"as the consensus decided the row, {found['remedy']}"}
 
 
 def sd_like_se(sheets: Sheets) -> Iterator[dict]:
     """SDs under a quarter of the median SD that other trials have on the same scale: standard errors, perhaps."""
-    named = pd.concat(
-        [_figures(sheets[n]).assign(sheet=n) for n in OUTCOMES if n != "coder_b/outcomes"]
-    )
+    named = pd.concat([_figures(sheets[n]).assign(sheet=n) for n in OUTCOMES if n != "coder_b/outcomes"])
     rows = named[named.outcome_type.eq("msd")].reset_index()
     rows["scale"] = rows.instrument.str.lower().str.split(r"[ ,(-]", n=1).str[0]
     rows["sd"] = rows[["sd_arm1", "sd_arm2"]].mean(axis=1)
@@ -371,8 +472,15 @@ def sd_like_se(sheets: Sheets) -> Iterator[dict]:
         others = rows.sd[rows.scale.eq(row.scale) & rows.study.ne(row.study)]
         if len(others) >= 2 and row.sd < others.median() / 4:
             done = " (corrections.csv has the row)" if row.row_id in corrected else ""
-            yield problem(row.sheet, row.row, "sd_arm1, sd_arm2", f"{row.sd_arm1:g}, {row.sd_arm2:g}", "sd_like_se", "warning",
-                          f"the median SD elsewhere is {others.median():g}: is this a standard error?{done}")  # fmt: skip
+            yield problem(
+                row.sheet,
+                row.row,
+                "sd_arm1, sd_arm2",
+                f"{row.sd_arm1:g}, {row.sd_arm2:g}",
+                "sd_like_se",
+                "warning",
+                f"the median SD elsewhere is {others.median():g}: is this a standard error?{done}",
+            )
 
 
 def database_disagrees(sheets: Sheets) -> Iterator[dict]:
@@ -381,23 +489,19 @@ def database_disagrees(sheets: Sheets) -> Iterator[dict]:
     coded = sheets["coder_a/studies"].set_index("study")
     rulings = sheets["consensus"].query("sheet == 'studies'").set_index(["key", "column"]).value
     for study in known.index.intersection(coded.index):
-        for column in (
-            "design",
-            "population",
-            "modality",
-            "structure",
-            "manualised",
-            "helper_experience",
-        ):
+        for column in ("design", "population", "modality", "structure", "manualised", "helper_experience"):
             decided = rulings.get((study, column), coded.at[study, column])
             stated = known.at[study, column]
-            if (
-                decided not in reconcile.SILENT
-                and stated not in reconcile.SILENT
-                and decided != stated
-            ):
-                yield problem("database/studies", known.at[study, "row"], column, stated, "database_disagrees", "warning",
-                              f"the coders decided {decided!r} for {study}, which stands: check at the source")  # fmt: skip
+            if decided not in reconcile.SILENT and stated not in reconcile.SILENT and decided != stated:
+                yield problem(
+                    "database/studies",
+                    known.at[study, "row"],
+                    column,
+                    stated,
+                    "database_disagrees",
+                    "warning",
+                    f"the coders decided {decided!r} for {study}, which stands: check at the source",
+                )
 
 
 def corrections_fit(sheets: Sheets) -> Iterator[dict]:
@@ -405,15 +509,7 @@ def corrections_fit(sheets: Sheets) -> Iterator[dict]:
     corrections = sheets["corrections"]
     names = [*(name for name in sheets if name.startswith("database/")), *reconcile.KEYS]
     for row, name in corrections.sheet[~corrections.sheet.isin(names)].items():
-        yield problem(
-            "corrections",
-            row,
-            "sheet",
-            name,
-            "unknown_code",
-            "error",
-            f"use one of {', '.join(names)}",
-        )
+        yield problem("corrections", row, "sheet", name, "unknown_code", "error", f"use one of {', '.join(names)}")
     for name in sorted(set(corrections.sheet) & set(names)):
         sheet = name.rpartition("/")[2]
         table = sheets[name] if "/" in name else _decided(sheet, sheets)
@@ -430,8 +526,15 @@ def corrections_fit(sheets: Sheets) -> Iterator[dict]:
                     f"{name} has no cell by this key and column: check the spelling",
                 )
             else:
-                yield problem("corrections", row, "printed", printed, "outdated_correction", "error",
-                              f"{name} holds {held!r} for {key}, {column}: look at the source and correct anew")  # fmt: skip
+                yield problem(
+                    "corrections",
+                    row,
+                    "printed",
+                    printed,
+                    "outdated_correction",
+                    "error",
+                    f"{name} holds {held!r} for {key}, {column}: look at the source and correct anew",
+                )
 
 
 def renamed_in_part(sheets: Sheets) -> Iterator[dict]:
@@ -446,23 +549,47 @@ def renamed_in_part(sheets: Sheets) -> Iterator[dict]:
         for row, key in keys.items():
             study = table.at[row, "study"]
             if here.get(key, study) != new.get(study, study):
-                yield problem(name, row, "study", study, "renamed_in_part", "error",
-                              f"corrections.csv calls it {new.get(study, study)} in database/studies and {here.get(key, study)} here: give it one key in all sheets")  # fmt: skip
+                yield problem(
+                    name,
+                    row,
+                    "study",
+                    study,
+                    "renamed_in_part",
+                    "error",
+                    f"corrections.csv calls it {new.get(study, study)} in database/studies and {here.get(key, study)} "
+                    "here: give it one key in all sheets",
+                )
 
 
 def _decided(sheet, sheets):
     """The first coder's sheet with what was decided, as far as it was."""
     a = sheets[f"coder_a/{sheet}"]
-    cells = reconcile.decide(
-        sheet, reconcile.double_coded(sheet, a, sheets[f"coder_b/{sheet}"]), sheets["consensus"]
-    )
-    return reconcile.fill_in(sheet, a, cells[cells.decided_by.ne("")])  # fmt: skip
+    cells = reconcile.decide(sheet, reconcile.double_coded(sheet, a, sheets[f"coder_b/{sheet}"]), sheets["consensus"])
+    return reconcile.fill_in(sheet, a, cells[cells.decided_by.ne("")])
 
 
 CROSS_RULES = (
-    orphan_study, orphan_theme, events_above_total, interval, ratio_not_positive, arms_exceed_randomised, p_disagrees,
-    figures_incomplete, decision_and_reason, study_twice, trial_of_trial, row_id_twice, year_of_key, key_spelled_twice,
-    coded_by_one, form_changed,
-    consensus_fits, decided_figures, sd_like_se, database_disagrees, corrections_fit, renamed_in_part,
+    orphan_study,
+    orphan_theme,
+    events_above_total,
+    interval,
+    ratio_not_positive,
+    arms_exceed_randomised,
+    p_disagrees,
+    figures_incomplete,
+    decision_and_reason,
+    study_twice,
+    trial_of_trial,
+    row_id_twice,
+    year_of_key,
+    key_spelled_twice,
+    coded_by_one,
+    form_changed,
+    consensus_fits,
+    decided_figures,
+    sd_like_se,
+    database_disagrees,
+    corrections_fit,
+    renamed_in_part,
     plausible.implausible,
-)  # fmt: skip
+)

@@ -20,17 +20,27 @@ DATE = re.compile(
 RANGE_AS_DATE = re.compile(rf"\d{{1,2}}-{MONTH}|{MONTH}-\d{{2}}", re.I)  # "8-12" in a text column
 NOT_NUMBERS = {  # rule: (what such a cell looks like, remedy), in the order in which they are tried
     "date_in_cell": (DATE, ODDITIES["date_in_cell"][1]),
-    "decimal_comma": (re.compile(r"[-+]?\d*,\d+"), "write the figure with a decimal point, and thousands without a comma"),
+    "decimal_comma": (
+        re.compile(r"[-+]?\d*,\d+"),
+        "write the figure with a decimal point, and thousands without a comma",
+    ),
     "percent_sign": (re.compile(r".*\d\s*%"), "write the figure without the percent sign"),
     "typographic_minus": (re.compile(r"[−–—]\s*[\d.]+"), "write the minus sign as a plain hyphen"),
-    "sign_in_number": (re.compile(r"[<>=≤≥~]\s*[\d.,]+"), "write the figure alone (a p value's sign goes into p_operator)"),
+    "sign_in_number": (
+        re.compile(r"[<>=≤≥~]\s*[\d.,]+"),
+        "write the figure alone (a p value's sign goes into p_operator)",
+    ),
     "text_in_number": (re.compile(r".*", re.S), "write a plain number, or leave the cell blank"),
-}  # fmt: skip
+}
 PATTERNS = {
     "doi": (re.compile(r"10\.\d{4,9}/\S+"), "doi_syntax", "write the DOI alone, as in 10.1000/xyz123"),
-    "url": (re.compile(r"https?://[^\s/?#\"<>]+\.[^\s\"<>]+"), "url_syntax", "write the whole address, from http:// or https:// on, without blanks"),
+    "url": (
+        re.compile(r"https?://[^\s/?#\"<>]+\.[^\s\"<>]+"),
+        "url_syntax",
+        "write the whole address, from http:// or https:// on, without blanks",
+    ),
     "country": (re.compile(r"[A-Z]{3}(;[A-Z]{3})*"), "country_code", "use ISO 3166 alpha-3 codes, several joined by ;"),
-}  # fmt: skip
+}
 
 
 def columns_of(name: str, codebook: dict) -> dict[str, dict]:
@@ -39,9 +49,7 @@ def columns_of(name: str, codebook: dict) -> dict[str, dict]:
     columns = codebook["sheets"][kind or name]["columns"]
     if folder == "coder_b":
         return {column: columns[column] for column in codebook["second_coder"][kind]}
-    return {
-        column: entry for column, entry in columns.items() if name in entry.get("only_in", [name])
-    }
+    return {column: entry for column, entry in columns.items() if name in entry.get("only_in", [name])}
 
 
 EXTRA = "the codebook has no such column: take it out, or describe it there"
@@ -57,9 +65,7 @@ def check_schema(name: str, table: pd.DataFrame, codebook: dict) -> Iterator[dic
     for column in missing:
         guess = difflib.get_close_matches(column, extra, 1, 0.6)
         hint = f": {guess[0]!r} may be meant" if guess else ""
-        yield problem(
-            name, 1, column, "", "missing_column", "error", f"add the column, spelled so{hint}"
-        )
+        yield problem(name, 1, column, "", "missing_column", "error", f"add the column, spelled so{hint}")
     for column in extra:
         yield problem(name, 1, column or "(no name)", "", "extra_column", "error", EXTRA)
     if table.columns.has_duplicates:
@@ -67,12 +73,10 @@ def check_schema(name: str, table: pd.DataFrame, codebook: dict) -> Iterator[dic
     for column, rule, value, row in cell_failures(table, columns, codebook):
         severity, remedy = remedy_for(rule, value, columns[column], codebook)
         if rule == "blank" and name.startswith("coder_b/"):
-            severity = (
-                "warning"  # a cell that one coder left blank differs, and the consensus decides it
-            )
+            severity = "warning"  # a cell that one coder left blank differs, and the consensus decides it
         yield problem(name, row, column, value, rule, severity, remedy)
     if not missing:
-        yield from _key_problems(name, table, columns, codebook)  # fmt: skip
+        yield from _key_problems(name, table, columns, codebook)
 
 
 def cell_failures(table, columns, codebook) -> Iterator[tuple[str, str, str, int]]:
@@ -83,10 +87,8 @@ def cell_failures(table, columns, codebook) -> Iterator[tuple[str, str, str, int
     except pa.errors.SchemaErrors as error:
         cases = error.failure_cases
         rows = cases["index"].astype(int)
-        for column, rule, value, row in zip(
-            cases.column, cases.check, cases.failure_case, rows, strict=True
-        ):
-            yield column, what_it_is(value) if rule == "no_number" else rule, value, row  # fmt: skip
+        for column, rule, value, row in zip(cases.column, cases.check, cases.failure_case, rows, strict=True):
+            yield column, what_it_is(value) if rule == "no_number" else rule, value, row
 
 
 def _key_problems(name, table, columns, codebook):
@@ -106,11 +108,17 @@ def _key_problems(name, table, columns, codebook):
     for column, spec in columns.items():
         if "codes_by" in spec:
             allowed = table[spec["codes_by"]].map(lambda code: codebook["codes"].get(code, {}))
-            wrong = [
-                value not in codes for value, codes in zip(table[column], allowed, strict=True)
-            ]
+            wrong = [value not in codes for value, codes in zip(table[column], allowed, strict=True)]
             for row, value in table.loc[wrong, column].items():
-                yield problem(name, row, column, value, "unknown_code", "error", f"use a code that its {spec['codes_by']} has in the codebook")  # fmt: skip
+                yield problem(
+                    name,
+                    row,
+                    column,
+                    value,
+                    "unknown_code",
+                    "error",
+                    f"use a code that its {spec['codes_by']} has in the codebook",
+                )
 
 
 def column_schema(entry: dict, codebook: dict) -> pa.Column:
@@ -121,10 +129,7 @@ def column_schema(entry: dict, codebook: dict) -> pa.Column:
         checks.append(_cell_check("no_number", lambda text: bool(NUMBER.fullmatch(text))))
         if kind in ("integer", "year"):
             checks.append(
-                _cell_check(
-                    "not_whole",
-                    lambda text: as_number(text) is None or as_number(text).is_integer(),
-                )
+                _cell_check("not_whole", lambda text: as_number(text) is None or as_number(text).is_integer())
             )
         checks.append(_cell_check("out_of_range", partial(_in_range, *limits(entry))))
     if kind == "text":
@@ -137,12 +142,10 @@ def column_schema(entry: dict, codebook: dict) -> pa.Column:
         pattern, rule, _ = PATTERNS[kind]
         checks.append(_cell_check(rule, lambda text: bool(pattern.fullmatch(text))))
     if "pattern" in entry:
-        checks.append(
-            _cell_check("pattern", lambda text: bool(re.fullmatch(entry["pattern"], text)))
-        )
+        checks.append(_cell_check("pattern", lambda text: bool(re.fullmatch(entry["pattern"], text))))
     if entry.get("required"):
         checks.append(pa.Check(lambda text: text != "", name="blank", element_wise=True))
-    return pa.Column(checks=checks, required=True)  # fmt: skip
+    return pa.Column(checks=checks, required=True)
 
 
 def _cell_check(rule, passes):
@@ -176,21 +179,19 @@ def remedy_for(rule: str, value: str, entry: dict, codebook: dict) -> tuple[str,
     if rule == "unknown_code":
         codes = list(codebook["codes"][entry["codes"]])
         guess = difflib.get_close_matches(value.lower(), codes, 1, 0.6)
-        return "error", f"use one of {', '.join(codes)}" + (
-            f"; {guess[0]} may be meant" if guess else ""
-        )
+        return "error", f"use one of {', '.join(codes)}" + (f"; {guess[0]} may be meant" if guess else "")
     if rule == "out_of_range":
         low, high, above = limits(entry)
-        bounds = [f"above {above:g}" if above > -np.inf else "", f"at least {low:g}" if low > -np.inf else "",
-                  f"at most {high:g}" if high < np.inf else ""]  # fmt: skip
+        bounds = [
+            f"above {above:g}" if above > -np.inf else "",
+            f"at least {low:g}" if low > -np.inf else "",
+            f"at most {high:g}" if high < np.inf else "",
+        ]
         return "error", f"check it at the source: it must be {' and '.join(b for b in bounds if b)}"
     fixed = {
         "not_whole": ("error", "this counts people or years: write a whole number"),
-        "tolerated_code": (
-            "warning",
-            "leave the cell blank: the codebook has no such code in this column",
-        ),
+        "tolerated_code": ("warning", "leave the cell blank: the codebook has no such code in this column"),
         "pattern": ("error", f"write it as the codebook says: {entry.get('pattern')}"),
         "blank": ("error", "fill it in: the codebook requires it"),
     }
-    return fixed.get(rule) or ("warning", PATTERNS[entry["kind"]][2])  # fmt: skip
+    return fixed.get(rule) or ("warning", PATTERNS[entry["kind"]][2])

@@ -50,4 +50,4 @@ def describe(row: dict) -> str:
         f"column {row['column']}" if row["column"] else "",
     ]
     value = f" holds {row['value']!r}" if row["value"] != "" else ""
-    return f"{', '.join(x for x in where if x)}{value}: {row['remedy']} ({row['rule']})."  # fmt: skip
+    return f"{', '.join(x for x in where if x)}{value}: {row['remedy']} ({row['rule']})."

@@ -11,7 +11,9 @@ from peersupport.moderate.trials import people, pooled_trials, summary_of
 
 
 def pooled_by(trials: pd.DataFrame, groups: pd.Series, levels: Mapping[str, str], few: int = 4):
-    """Pooled effect per group of trials (REML, Knapp-Hartung): level, label, k, n, effect, ci_low, ci_high, tau2, warning.
+    """Pooled effect per group of trials (REML, Knapp-Hartung).
+
+    Columns: level, label, k, n, effect, ci_low, ci_high, tau2, warning.
 
     groups: one level per row of trials; levels without a trial are kept with k = 0.
     """

@@ -76,14 +76,7 @@ def permutation_p(trials: pd.DataFrame, design: np.ndarray, permutations: int, s
 
 
 def meta_regression(
-    trials: pd.DataFrame,
-    outcome: str,
-    terms: Sequence[str],
-    model: str,
-    *,
-    permutations: int,
-    seed: int,
-    few: int = 10,
+    trials: pd.DataFrame, outcome: str, terms: Sequence[str], model: str, *, permutations: int, seed: int, few: int = 10
 ) -> pd.DataFrame:
     """One meta-regression on the trials that state every term: a row for the intercept and for each term.
 

@@ -16,15 +16,13 @@ SUBGROUP_COLUMNS = (
 ).split()
 
 
-def subgroups(
-    trials: pd.DataFrame, outcome: str, moderator: str, order: Sequence[str], few: int = 4
-):
+def subgroups(trials: pd.DataFrame, outcome: str, moderator: str, order: Sequence[str], few: int = 4):
     """Pooled effect of each level of a moderator, and the test between levels, with separate and with common tau2.
 
     `tau2_model` separate: each level by REML with Knapp-Hartung interval; q_between is Cochran's Q of the levels' means
     on their model-based standard errors, chi-square with df_between (Borenstein et al. 2009, ch. 19). common: one tau2
     for all levels (REML), interval t with k - levels df; q_between is df_between times the Knapp-Hartung F, with
-    df_residual. The tests compare the levels with two trials or more and leave the levels of UNTOLD out: studies that do
+    df_residual. The tests compare levels with two trials or more and leave the levels of UNTOLD out: studies that do
     not tell are not a kind of study. A single trial has its own effect and normal interval.
     `order` gives the rows' order; `warning` is filled where k < `few`. Columns: SUBGROUP_COLUMNS.
     """

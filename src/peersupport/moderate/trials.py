@@ -1,8 +1,8 @@
 """For whom, how delivered, with which support for the worker: the trials and their moderators.
 
 One effect per trial (pool.fit.composites). A moderator that a source does not state is `nr`, its own level, never "no";
-the fidelity items are shown twice, with nr as missing and with nr as absent. Effects are Hedges g, positive favours peer
-support. All of this is observational: trials were not randomised to their moderators.
+the fidelity items are shown twice, with nr as missing and with nr as absent. Effects are Hedges g, positive
+favours peer support. All of this is observational: trials were not randomised to their moderators.
 """
 
 import numpy as np
@@ -57,12 +57,7 @@ TERMS = {
     "high_risk": "High risk of bias, against low or some concerns",
     "size": "People in the trial, per doubling",
 }
-JOINT = (
-    f"fidelity_index{ABSENT}",
-    "digital",
-    "decades",
-    "high_risk",
-)  # set before the results were seen
+JOINT = (f"fidelity_index{ABSENT}", "digital", "decades", "high_risk")  # set before the results were seen
 LEAST = 4  # trials; below, two coefficients and a spread cannot be told apart
 
 

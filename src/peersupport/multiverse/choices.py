@@ -23,11 +23,7 @@ def families(effects: pd.DataFrame, least: int, order: list[str]) -> dict[tuple,
         found[kind, "smd"] = effects[standardised & effects["recovery_type"].eq(kind)]
     service = effects["outcome_domain"].isin(["hospitalisation", "service_use"])
     found[ANY_SERVICE_USE, "log_rr"] = effects[service & ~standardised]
-    return {
-        key: rows
-        for key, rows in found.items()
-        if rows.loc[rows["selected"], "trial"].nunique() >= least
-    }
+    return {key: rows for key, rows in found.items() if rows.loc[rows["selected"], "trial"].nunique() >= least}
 
 
 def selections(effects: pd.DataFrame, aliases: dict, choices: dict) -> dict[tuple, np.ndarray]:
@@ -39,19 +35,14 @@ def selections(effects: pd.DataFrame, aliases: dict, choices: dict) -> dict[tupl
     rows = effects.fillna({"flags": ""}).reset_index(drop=True)
     kind = rows["method"].map({name: route.figures for name, route in ROUTES.items()})
     taken, cases = {}, {}
-    for (time, times), (figure, figures) in product(
-        choices["time_point"].items(), choices["figures"].items()
-    ):
+    for (time, times), (figure, figures) in product(choices["time_point"].items(), choices["figures"].items()):
         taken[time, figure] = mask = np.zeros(len(rows), dtype=bool)
         eligible = rows["time_point"].isin(times) & kind.isin(figures)
         for index in rows[eligible].groupby(select.UNIT).groups.values():
             if len(index) == 1:
                 mask[index] = True
             else:
-                orders = (
-                    _that_matter(times, rows["time_point"][index]),
-                    _that_matter(figures, kind[index]),
-                )
+                orders = (_that_matter(times, rows["time_point"][index]), _that_matter(figures, kind[index]))
                 cases.setdefault(orders, {}).setdefault(tuple(index), []).append(mask)
     for orders, units in cases.items():
         _decide(rows, aliases, orders, units)

@@ -72,9 +72,7 @@ def levels_table(grid: dict[str, np.ndarray], axes: dict[str, list]) -> pd.DataF
             share = np.mean(above[here]) if here.any() else np.nan
             middle = np.median(effect[here]) if here.any() else np.nan
             rows.append((name, str(level), int(here.sum()), middle, share))
-    return pd.DataFrame(
-        rows, columns=["choice", "level", "estimable", "median", "share_ci_above_0"]
-    )
+    return pd.DataFrame(rows, columns=["choice", "level", "estimable", "median", "share_ci_above_0"])
 
 
 def sign_flips(trials: int, permutations: int, seed) -> np.ndarray:
@@ -83,9 +81,7 @@ def sign_flips(trials: int, permutations: int, seed) -> np.ndarray:
     return np.random.default_rng(seed).random((permutations, trials)) < 0.5
 
 
-def curves_under_signs(
-    data: DataSets, flips: np.ndarray, choices: dict, limits: Limits
-) -> np.ndarray:
+def curves_under_signs(data: DataSets, flips: np.ndarray, choices: dict, limits: Limits) -> np.ndarray:
     """Median effect and share of intervals above 0 of the whole multiverse, for each row of `flips`."""
     changed = flips.T[:, None, :]  # trials x 1 x flips: every data set under every row of signs
     size = len(data.y), data.y.shape[1] * len(flips)
@@ -95,9 +91,7 @@ def curves_under_signs(
     results = evaluate(y, v, choices, limits, everything=False)
     shape = (-1, data.y.shape[1], len(flips))
     effect, low = (results[name][..., place].reshape(shape) for name in ("effect", "ci_low"))
-    return np.array(
-        [_curve(effect[..., i], low[..., i], data.combinations) for i in range(len(flips))]
-    )
+    return np.array([_curve(effect[..., i], low[..., i], data.combinations) for i in range(len(flips))])
 
 
 def _distinct(y, v):
@@ -148,8 +142,7 @@ def table(data: DataSets, results: dict[str, np.ndarray], choices: dict) -> pd.D
     first = np.flatnonzero(data.place.ravel() >= 0)[first]
     at = dict(zip(data.axes, np.unravel_index(first, data.place.shape), strict=True))
     columns = {
-        axis: np.array([str(x) for x in levels])[at[axis]][rows["data_set"]]
-        for axis, levels in data.axes.items()
+        axis: np.array([str(x) for x in levels])[at[axis]][rows["data_set"]] for axis, levels in data.axes.items()
     } | {name: np.array(levels)[rows[name]] for name, levels in names.items()}
     shown = pd.DataFrame(columns)
     for name in ("k", "effect", "ci_low", "ci_high", "p_value", "tau2", "data_set", "combinations"):

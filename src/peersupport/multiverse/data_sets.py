@@ -38,11 +38,7 @@ class DataSets:
         """Trials, effects and variances of the main analysis (the first level of every choice)."""
         y, v = self.y[:, self.place.flat[0]], self.v[:, self.place.flat[0]]
         inside = np.isfinite(v)
-        return (
-            [t for t, there in zip(self.trials, inside, strict=True) if there],
-            y[inside],
-            v[inside],
-        )
+        return ([t for t, there in zip(self.trials, inside, strict=True) if there], y[inside], v[inside])
 
 
 def accepts(rows: pd.DataFrame, accepted: dict[str, list]) -> np.ndarray:

@@ -116,17 +116,13 @@ def splits(effect, i2, plan: Plan, names: list[str]) -> tuple[pd.DataFrame, np.n
     counts = counts.reshape(-1, *BINS)
     rest = np.bincount(cells, minlength=size).reshape(BINS) - counts
     gaps = [
-        np.abs(
-            np.cumsum(counts.sum(axis) / totals[:, None] - rest.sum(axis) / others[:, None], axis=1)
-        )
+        np.abs(np.cumsum(counts.sum(axis) / totals[:, None] - rest.sum(axis) / others[:, None], axis=1))
         for axis in (2, 1)
     ]
     separation = np.maximum(*(gap.max(axis=1) for gap in gaps))
     shift = sums / totals - (effect.sum() - sums) / others
     table = pd.DataFrame({"trial": names, "separation": separation, "shift": shift})
-    return table.sort_values("separation", ascending=False, kind="stable"), counts.reshape(
-        -1, *BINS
-    )
+    return table.sort_values("separation", ascending=False, kind="stable"), counts.reshape(-1, *BINS)
 
 
 def summary(effect: np.ndarray, i2: np.ndarray) -> dict[str, float]:

@@ -16,9 +16,7 @@ from tqdm import tqdm
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
 
 
-def run(
-    work: Callable, pieces: Sequence[tuple], label: str, address: str | None = None, jobs: int = -1
-) -> list:
+def run(work: Callable, pieces: Sequence[tuple], label: str, address: str | None = None, jobs: int = -1) -> list:
     """[work(*piece) for piece in pieces], in order.
 
     address: a Dask scheduler's, such as "tcp://10.0.0.1:8786"; without it the environment's
@@ -26,9 +24,7 @@ def run(
     """
     with _backend(address or os.environ.get(ADDRESS)):
         results = Parallel(n_jobs=jobs, return_as="generator")(delayed(work)(*p) for p in pieces)
-        return list(
-            tqdm(results, desc=label, total=len(pieces), disable=not _watched(), leave=False)
-        )
+        return list(tqdm(results, desc=label, total=len(pieces), disable=not _watched(), leave=False))
 
 
 @contextmanager

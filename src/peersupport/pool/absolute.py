@@ -36,9 +36,7 @@ def nnt_risk_ratio(log_rr: float, baseline: float, good_event: bool) -> float:
     return float("inf") if gain == 0 else float(1 / gain)
 
 
-def absolute_row(
-    fit: Fit, bayes: Fit, rows: pd.DataFrame, outcomes: pd.DataFrame, baseline: float
-) -> dict:
+def absolute_row(fit: Fit, bayes: Fit, rows: pd.DataFrame, outcomes: pd.DataFrame, baseline: float) -> dict:
     """One domain in absolute terms: NNTs of the effect and of both ends of its interval, points, and
     probabilities: `share_favouring` the share of settings whose true effect is expected to favour peer
     support (main model), `probability_*` of the average effect (bayes).

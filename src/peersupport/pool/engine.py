@@ -255,9 +255,7 @@ def fill(y, v, estimator: str = "fixed") -> tuple[np.ndarray, np.ndarray, np.nda
         if not len(active):
             break
         kept = place < first.k[active] - now
-        centre[active] = pool(
-            y[:, active] * kept, np.where(kept, v[:, active], np.inf), estimator
-        ).effect
+        centre[active] = pool(y[:, active] * kept, np.where(kept, v[:, active], np.inf), estimator).effect
     filled[active] = -1
     return _mirrored(y, v, first.k, filled, centre)
 

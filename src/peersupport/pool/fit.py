@@ -9,11 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 from pymare import Dataset
-from pymare.estimators import (
-    DerSimonianLaird,
-    VarianceBasedLikelihoodEstimator,
-    WeightedLeastSquares,
-)
+from pymare.estimators import DerSimonianLaird, VarianceBasedLikelihoodEstimator, WeightedLeastSquares
 from pymare.stats import q_gen, q_profile
 from scipy import stats
 from scipy.optimize import brentq
@@ -91,9 +87,7 @@ def composites(rows: pd.DataFrame, correlation: float) -> pd.DataFrame:
     root = np.sqrt(rows["variance"])
     by_trial = rows.assign(_root=root).groupby("trial", sort=False)
     m = by_trial.size()
-    total = (1 - correlation) * by_trial["variance"].sum() + correlation * by_trial[
-        "_root"
-    ].sum() ** 2
+    total = (1 - correlation) * by_trial["variance"].sum() + correlation * by_trial["_root"].sum() ** 2
     joined = by_trial.first().drop(columns="_root")
     joined["effect"] = by_trial["effect"].mean()
     joined["variance"] = total / m**2
@@ -111,9 +105,7 @@ def extreme(rows: pd.DataFrame, which: str) -> pd.DataFrame:
     return order.drop_duplicates("trial").sort_index()
 
 
-def univariate(
-    effects: pd.DataFrame, tau2: str | float = "REML", test: str = "knapp-hartung"
-) -> Fit:
+def univariate(effects: pd.DataFrame, tau2: str | float = "REML", test: str = "knapp-hartung") -> Fit:
     """Pool one effect per trial.
 
     tau2: "none" (fixed effect), "DL" (DerSimonian & Laird 1986), "PM" (Paule & Mandel 1982) or "REML"
@@ -128,11 +120,7 @@ def univariate(
     between = 0.0 if tau2 == "none" else tau2
     if isinstance(between, str):
         between = estimate_tau2(y, v, between)
-    result = (
-        WeightedLeastSquares(tau2=between, small_sample_correction=test)
-        .fit_dataset(Dataset(y=y, v=v))
-        .summary()
-    )
+    result = WeightedLeastSquares(tau2=between, small_sample_correction=test).fit_dataset(Dataset(y=y, v=v)).summary()
     stat = result.get_fe_stats()
     effect, error = float(stat["est"].item()), float(stat["se"].item())
     fit = Fit(

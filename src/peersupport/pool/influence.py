@@ -32,9 +32,7 @@ def leave_one_out(effects: pd.DataFrame, left: list[Fit] | None = None) -> pd.Da
     left: the deletions, if the caller has them already (so too below).
     """
     fits = deletions(effects) if left is None else left
-    return pd.DataFrame(
-        [{"study": s, **_summary(f)} for s, f in zip(effects["study"], fits, strict=True)]
-    )
+    return pd.DataFrame([{"study": s, **_summary(f)} for s, f in zip(effects["study"], fits, strict=True)])
 
 
 def cumulative(effects: pd.DataFrame) -> pd.DataFrame:
@@ -66,8 +64,7 @@ def influence(fit: Fit, left: list[Fit] | None = None) -> pd.DataFrame:
         own = v[place] + without.tau2
         rows.append(
             {
-                "rstudent": (y[place] - without.effect)
-                / np.sqrt(own * scale + without.standard_error**2),
+                "rstudent": (y[place] - without.effect) / np.sqrt(own * scale + without.standard_error**2),
                 "dffits": change / np.sqrt(scale * hat[place] * own),
                 "cook": change**2 / fit.standard_error**2,
                 "cov_ratio": without.standard_error**2 / fit.standard_error**2,
@@ -113,10 +110,4 @@ def p_value_curve(estimate: float, error: float, df: float, at: np.ndarray) -> n
 
 
 def _summary(fit: Fit) -> dict:
-    return {
-        "effect": fit.effect,
-        "ci_low": fit.ci_low,
-        "ci_high": fit.ci_high,
-        "tau2": fit.tau2,
-        "i2": fit.i2,
-    }
+    return {"effect": fit.effect, "ci_low": fit.ci_low, "ci_high": fit.ci_high, "tau2": fit.tau2, "i2": fit.i2}

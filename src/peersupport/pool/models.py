@@ -80,8 +80,7 @@ def domains(effects: pd.DataFrame, minimum_trials: int, order: list[str]) -> lis
     """
     chosen = effects[effects["selected"].astype(bool)]
     found = [
-        Domain(name, family, rows)
-        for (name, family), rows in chosen.groupby(["outcome_domain", "family"], sort=False)
+        Domain(name, family, rows) for (name, family), rows in chosen.groupby(["outcome_domain", "family"], sort=False)
     ]
     found.sort(key=lambda domain: (order.index(domain.name), domain.family != "smd"))
     standardised, ratios = (chosen[chosen["family"].eq(f)] for f in ("smd", "log_rr"))
@@ -99,15 +98,11 @@ def outcome_labels(codes: dict[str, dict[str, str]]) -> dict[str, str]:
     return codes["outcome_domain"] | codes["recovery_type"] | union
 
 
-def with_study_facts(
-    effects: pd.DataFrame, studies: pd.DataFrame, risk: pd.DataFrame
-) -> pd.DataFrame:
+def with_study_facts(effects: pd.DataFrame, studies: pd.DataFrame, risk: pd.DataFrame) -> pd.DataFrame:
     """Effects with STUDY_FACTS and the overall risk of bias of their study."""
     overall = risk[risk["domain"].eq("overall")].set_index("study")["judgement"]
     facts = studies.drop_duplicates("study").set_index("study")[STUDY_FACTS]
-    return effects.join(facts, on="study").assign(
-        risk_of_bias=effects["study"].map(overall).fillna("no_information")
-    )
+    return effects.join(facts, on="study").assign(risk_of_bias=effects["study"].map(overall).fillna("no_information"))
 
 
 def fit_model(domain: Domain, name: str, settings: Settings) -> Fit:
@@ -137,8 +132,7 @@ def periods(domain: Domain, settings: Settings) -> dict[str, Fit]:
     years = domain.rows.groupby("trial")["year"].transform("min")
     parts = {f"Before {start}": years < start, f"{start} to {end}": years.between(start, end)}
     found = {
-        label: fit_model(replace(domain, rows=domain.rows[inside]), MAIN, settings)
-        for label, inside in parts.items()
+        label: fit_model(replace(domain, rows=domain.rows[inside]), MAIN, settings) for label, inside in parts.items()
     }
     return found if all(fit.trials >= settings.minimum_trials for fit in found.values()) else {}
 
@@ -261,9 +255,7 @@ def _nested(correlation: Callable[[Settings], float], robust: bool):
 def _trim_and_fill(effects: pd.DataFrame, settings: Settings) -> Fit:
     y, v = _arrays(effects)
     filled_y, filled_v, filled = small_study.trim_and_fill(y, v)
-    together = pd.DataFrame(
-        {"trial": range(len(filled_y)), "effect": filled_y, "variance": filled_v}
-    )
+    together = pd.DataFrame({"trial": range(len(filled_y)), "effect": filled_y, "variance": filled_v})
     fit = univariate(together.assign(n_arm1=float("nan"), n_arm2=float("nan")))
     note = f"{_count(filled, 'trial')} filled in beside the {len(y)}"
     return replace(fit, effects=univariate(effects).effects, note=_few(effects, note))
@@ -341,33 +333,19 @@ MODELS: dict[str, Model] = {
     "lowest": Model("Lowest effect per trial", _rows, _extreme("lowest")),
     "no_outliers": Model("Without outliers", _all_trials, _without(influence.outliers)),
     "no_influential": Model(
-        "Without influential trials",
-        _all_trials,
-        _without(lambda fit: influence.influence(fit)["influential"]),
+        "Without influential trials", _all_trials, _without(lambda fit: influence.influence(fit)["influential"])
     ),
-    "low_risk_of_bias": Model(
-        "Low risk of bias only", _where(lambda rows, s: rows["risk_of_bias"].eq("low")), _main
-    ),
-    "means_only": Model(
-        "Means or counts only", _where(lambda rows, s: rows["method"].isin(UNCONVERTED)), _main
-    ),
-    "rct_only": Model(
-        "Randomised trials only", _where(lambda rows, s: rows["design"].isin(RANDOMISED)), _main
-    ),
+    "low_risk_of_bias": Model("Low risk of bias only", _where(lambda rows, s: rows["risk_of_bias"].eq("low")), _main),
+    "means_only": Model("Means or counts only", _where(lambda rows, s: rows["method"].isin(UNCONVERTED)), _main),
+    "rct_only": Model("Randomised trials only", _where(lambda rows, s: rows["design"].isin(RANDOMISED)), _main),
     "window_2020_2025": Model(
-        "Published 2020 to 2025",
-        _where(lambda rows, s: rows["year"].between(s.window_start, s.window_end)),
-        _main,
+        "Published 2020 to 2025", _where(lambda rows, s: rows["year"].between(s.window_start, s.window_end)), _main
     ),
     "distress_helpers": Model(
-        "Helpers share distress itself",
-        _where(lambda rows, s: rows["helper_experience"].eq("distress")),
-        _main,
+        "Helpers share distress itself", _where(lambda rows, s: rows["helper_experience"].eq("distress")), _main
     ),
     "three_level": Model("Three levels", _rows, _nested(lambda s: 0.0, robust=False)),
-    "che_rve": Model(
-        "Correlated effects, robust (CHE)", _rows, _nested(lambda s: s.correlation, robust=True)
-    ),
+    "che_rve": Model("Correlated effects, robust (CHE)", _rows, _nested(lambda s: s.correlation, robust=True)),
     "trim_and_fill": Model("Trim and fill", _all_trials, _trim_and_fill),
     "pet_peese": Model("PET-PEESE", _all_trials, _pet_peese, least=4),
     "selection_3psm": Model("Selection model (3PSM)", _all_trials, _selection, least=5),

@@ -20,9 +20,7 @@ def sampling_covariance(v: np.ndarray, trial: np.ndarray, correlation: float) ->
     return covariance
 
 
-def variance_components(
-    y: np.ndarray, covariance: np.ndarray, trial: np.ndarray
-) -> tuple[float, float]:
+def variance_components(y: np.ndarray, covariance: np.ndarray, trial: np.ndarray) -> tuple[float, float]:
     """REML estimates of the variance between trials and within trials, neither below zero.
 
     The restricted likelihood is maximised from several starts, edges included, with its exact
@@ -46,9 +44,7 @@ def variance_components(
     return float(between), float(within)
 
 
-def total_covariance(
-    covariance: np.ndarray, trial: np.ndarray, between: float, within: float
-) -> np.ndarray:
+def total_covariance(covariance: np.ndarray, trial: np.ndarray, between: float, within: float) -> np.ndarray:
     """Marginal covariance of the effects, k by k."""
     same = np.equal.outer(trial, trial)
     return covariance + between * same + within * np.eye(len(trial))
@@ -105,12 +101,7 @@ def heterogeneity(y: np.ndarray, covariance: np.ndarray, tau2: float) -> dict:
     projection = _restricted(y, covariance)[1]
     q = float(y @ projection @ y)
     typical = (k - 1) / np.trace(projection)
-    return {
-        "q": q,
-        "q_p": float(stats.chi2.sf(q, k - 1)),
-        "tau2": tau2,
-        "i2": float(100 * tau2 / (tau2 + typical)),
-    }
+    return {"q": q, "q_p": float(stats.chi2.sf(q, k - 1)), "tau2": tau2, "i2": float(100 * tau2 / (tau2 + typical))}
 
 
 def _restricted(y: np.ndarray, total: np.ndarray) -> tuple[float, np.ndarray]:

@@ -20,8 +20,7 @@ def lowest(
     bound, is found from there.
     """
     searches = [
-        minimize(function, start, jac=True, method="L-BFGS-B", bounds=bounds, options=SEARCH)
-        for start in starts
+        minimize(function, start, jac=True, method="L-BFGS-B", bounds=bounds, options=SEARCH) for start in starts
     ]
     near = min(searches, key=lambda search: search.fun).x
     low, high = np.transpose(bounds)

@@ -54,9 +54,7 @@ def fit_selection(y: np.ndarray, v: np.ndarray) -> Selection:
 
     start = float(np.average(y, weights=1 / v))
     spreads = (0.0, float(np.var(y)))
-    best = lowest(
-        negative, [(start, tau2, d) for tau2 in spreads for d in (0.0, -1.0, -3.0)], BOUNDS
-    )
+    best = lowest(negative, [(start, tau2, d) for tau2 in spreads for d in (0.0, -1.0, -3.0)], BOUNDS)
     plain = lowest(unselected, [(start, tau2) for tau2 in spreads], BOUNDS[:2])
     mean, tau2, delta = best[0], best[1], np.exp(best[2])
     if not 1.001e-3 < delta < 99.9:

@@ -13,9 +13,7 @@ from scipy import stats
 
 from peersupport.pool.fit import estimate_tau2
 
-INTERPRETED_FROM = (
-    10  # trials; Cochrane Handbook 13.3.5.4: below ten the tests have too little power
-)
+INTERPRETED_FROM = 10  # trials; Cochrane Handbook 13.3.5.4: below ten the tests have too little power
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,7 @@ from peersupport.store.project import processed
 from peersupport.store.tables import read_table
 from peersupport.text.numbers import shown
 
-TOP = {
-    "claims": "Claims",
-    "studies/index": "Studies",
-    "notebooks/index": "Notebooks",
-    "prisma": "PRISMA",
-}
+TOP = {"claims": "Claims", "studies/index": "Studies", "notebooks/index": "Notebooks", "prisma": "PRISMA"}
 
 
 def pages(summary):
@@ -76,10 +71,7 @@ def against(row, findings, pooled, labels):
             words += about_outcome(key, findings.loc[key], pooled.loc[key], labels)
     if row.verdict != row.verdict_left_out:
         other = VERDICT_WORDS[row.verdict_left_out]
-        words.append(
-            "With trials that found no difference left out of the shares, "
-            f"the verdict would be {other}."
-        )
+        words.append(f"With trials that found no difference left out of the shares, the verdict would be {other}.")
     if not words and row.verdict == SUPPORTED:
         return ["Nothing in the tables that its rule reads."]
     return words or ["What its rule asks is not met in full."]
@@ -91,9 +83,7 @@ def about_outcome(key, finding, fit, labels):
         reach = interval_text(fit.pi_low, fit.pi_high, key[1])
         words.append(f"{labels[key[0]]}: in a new setting no effect is possible, too ({reach}).")
     lower = [
-        f"{name.lower()} ({finding[f'{domain}_reason']})"
-        for domain, name in DOMAINS.items()
-        if finding[domain] < 0
+        f"{name.lower()} ({finding[f'{domain}_reason']})" for domain, name in DOMAINS.items() if finding[domain] < 0
     ]
     if lower:
         level = LEVEL_LABELS[finding.certainty].lower()
@@ -102,21 +92,14 @@ def about_outcome(key, finding, fit, labels):
 
 
 def verdict(code):
-    return Markup('<span class="verdict {}">{}</span>').format(
-        code.replace("_", "-"), VERDICT_WORDS[code].capitalize()
-    )
+    return Markup('<span class="verdict {}">{}</span>').format(code.replace("_", "-"), VERDICT_WORDS[code].capitalize())
 
 
 def claim_paragraph(row, findings, pooled, labels):
     return Markup(
-        '<p class="claim"><strong>{} {}</strong> {} {} '
-        '<span class="against">Against it:</span> {}</p>'
+        '<p class="claim"><strong>{} {}</strong> {} {} <span class="against">Against it:</span> {}</p>'
     ).format(
-        row.claim_id,
-        row.claim,
-        verdict(row.verdict),
-        row.reason,
-        " ".join(against(row, findings, pooled, labels)),
+        row.claim_id, row.claim, verdict(row.verdict), row.reason, " ".join(against(row, findings, pooled, labels))
     )
 
 
@@ -126,9 +109,7 @@ def claim_paragraph(row, findings, pooled, labels):
 def ledger_table(ledger):
     rows = [
         {
-            "Claim": Markup('<a href="claims.html#{}">{}</a>').format(
-                row.claim_id.lower(), row.claim_id
-            ),
+            "Claim": Markup('<a href="claims.html#{}">{}</a>').format(row.claim_id.lower(), row.claim_id),
             "What is claimed": row.claim,
             "Verdict": (list(VERDICT_WORDS).index(row.verdict), verdict(row.verdict)),
             "Number (95% interval)": (row.estimate, carried(row)),
@@ -175,14 +156,8 @@ def findings_table(findings, pooled, labels):
                 "People": (row.n, f"{row.n:,.0f}"),
                 "Effect": (row.effect, effect),
                 "95% interval": (row.ci_low, interval_text(row.ci_low, row.ci_high, key[1])),
-                "Expected in a new setting": (
-                    fit.pi_low,
-                    interval_text(fit.pi_low, fit.pi_high, key[1]),
-                ),
-                "Certainty": (
-                    list(LEVEL_LABELS).index(row.certainty),
-                    LEVEL_LABELS[row.certainty],
-                ),
+                "Expected in a new setting": (fit.pi_low, interval_text(fit.pi_low, fit.pi_high, key[1])),
+                "Certainty": (list(LEVEL_LABELS).index(row.certainty), LEVEL_LABELS[row.certainty]),
             }
         )
     return table(rows, "Pooled effect and certainty of each outcome")
@@ -219,11 +194,7 @@ def front_page(summary, results, ledger, findings, pooled, labels):
             block(Markup("<p>Of {} claims: {}.</p>").format(len(ledger), verdicts)),
             block(ledger_table(ledger)),
             "## Claim by claim\n",
-            block(
-                Markup("\n").join(
-                    claim_paragraph(row, findings, pooled, labels) for row in ledger.itertuples()
-                )
-            ),
+            block(Markup("\n").join(claim_paragraph(row, findings, pooled, labels) for row in ledger.itertuples())),
             "## Mind\n",
             "Most sources were seen as abstracts; coding and adjudication were done by language "
             "models; the search was of stored public web pages. Check a figure at its source, "

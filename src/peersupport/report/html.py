@@ -92,12 +92,9 @@ def table(rows, caption):
 def pairs(rows, caption):
     """Two columns, name and value, for one thing alone."""
     body = Markup("\n").join(
-        Markup('<tr><th scope="row">{}</th> <td>{}</td></tr>').format(name, said(value))
-        for name, value in rows.items()
+        Markup('<tr><th scope="row">{}</th> <td>{}</td></tr>').format(name, said(value)) for name, value in rows.items()
     )
-    return Markup(
-        '<table class="pairs table" aria-label="{}">\n<tbody>\n{}\n</tbody></table>'
-    ).format(caption, body)
+    return Markup('<table class="pairs table" aria-label="{}">\n<tbody>\n{}\n</tbody></table>').format(caption, body)
 
 
 def filled(rows):

@@ -26,9 +26,7 @@ def notebook_page(notebook, stem, pictures, folder):
         gallery = Markup("\n").join(figure(picture, "../") for picture in own)
         notebook.cells += [
             nbformat.v4.new_markdown_cell("## All figures of this notebook"),
-            nbformat.v4.new_markdown_cell(
-                block(Markup('<div class="gallery">\n{}\n</div>').format(gallery))
-            ),
+            nbformat.v4.new_markdown_cell(block(Markup('<div class="gallery">\n{}\n</div>').format(gallery))),
         ]
     return notebook
 
@@ -71,9 +69,7 @@ def without_ids(html):
     """Tables of display.readable all bear the same ids and a style; others stay as they are."""
     if 'id="T_"' not in html:
         return html
-    return re.sub(
-        r' id="T_[^"]*"', "", re.sub(r'<style type="text/css">.*?</style>', "", html, flags=re.S)
-    )
+    return re.sub(r' id="T_[^"]*"', "", re.sub(r'<style type="text/css">.*?</style>', "", html, flags=re.S))
 
 
 def without_markup(markdown):

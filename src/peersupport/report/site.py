@@ -22,9 +22,7 @@ def build(root, scratch):
     source, site = scratch / "source", scratch / "site"
     write_sources(root, source)
     options = ["-q", "-b", "html", "-d", scratch / "doctrees"]
-    made = subprocess.run(
-        [sys.executable, "-m", "sphinx", *options, source, site], capture_output=True, text=True
-    )
+    made = subprocess.run([sys.executable, "-m", "sphinx", *options, source, site], capture_output=True, text=True)
     if made.returncode:
         raise pairs.Problem(f"The report was not made; Sphinx says:\n{made.stderr.strip()}")
     for left in [site / ".buildinfo", site / "objects.inv", *site.rglob("*.map")]:

@@ -5,17 +5,7 @@ import unicodedata
 
 from markupsafe import Markup
 
-from peersupport.report.html import (
-    block,
-    doi_link,
-    filled,
-    in_markdown,
-    interval_text,
-    link,
-    pairs,
-    said,
-    table,
-)
+from peersupport.report.html import block, doi_link, filled, in_markdown, interval_text, link, pairs, said, table
 from peersupport.store.codebook import codebook
 from peersupport.store.tables import read_reference, read_table
 from peersupport.text.numbers import shown
@@ -170,13 +160,11 @@ def study_page(study, parts, names, label):
         said(study["title"]),
         said(study["journal"]) + ("," if said(study["journal"]) else ""),
         said(study["year"]),
-        Markup(" · ").join(
-            filter(None, [link(study["source_url"], "source"), doi_link(study["doi"])])
-        ),
+        Markup(" · ").join(filter(None, [link(study["source_url"], "source"), doi_link(study["doi"])])),
     )
-    about = {
-        name: label("studies", study, column) for column, name in CHARACTERISTICS.items()
-    } | reports(study, parts["reports"], names)
+    about = {name: label("studies", study, column) for column, name in CHARACTERISTICS.items()} | reports(
+        study, parts["reports"], names
+    )
     about = {name: value for name, value in about.items() if said(value)}
     sections = {
         "Effect sizes": effect_rows(parts["effects"], label),
@@ -225,13 +213,9 @@ def effect_rows(effects, label):
             "Time": when(row, label),
             "Effect": (
                 row["effect"],
-                ("RR " if row["family"] == "log_rr" else "g ")
-                + shown(row["effect"], row["family"]),
+                ("RR " if row["family"] == "log_rr" else "g ") + shown(row["effect"], row["family"]),
             ),
-            "95% interval": (
-                row["ci_low"],
-                interval_text(row["ci_low"], row["ci_high"], row["family"]),
-            ),
+            "95% interval": (row["ci_low"], interval_text(row["ci_low"], row["ci_high"], row["family"])),
             "In the main analysis": "yes" if row["selected"] else f"no: {said(row['selection'])}",
             "Computed as": row["conversion"],
             "Assumed": row["assumptions"],
@@ -315,6 +299,4 @@ def source_rows(study, parts):
     for name in ("outcomes", "themes"):
         for address in parts[name]["source_url"].dropna().unique():
             used.setdefault(address, []).append(name)
-    return [
-        {"Address": link(address), "Used for": ", ".join(what)} for address, what in used.items()
-    ]
+    return [{"Address": link(address), "Used for": ", ".join(what)} for address, what in used.items()]

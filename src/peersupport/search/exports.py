@@ -18,10 +18,7 @@ import numpy as np
 import pandas as pd
 import rispy
 from bibtexparser import middlewares, model
-from bibtexparser.middlewares.names import (
-    parse_single_name_into_parts,
-    split_multiple_persons_names,
-)
+from bibtexparser.middlewares.names import parse_single_name_into_parts, split_multiple_persons_names
 
 from peersupport.search.prisma import first_alike, match_studies, normal_doi, normal_title
 from peersupport.store.sheets import problem
@@ -37,7 +34,7 @@ FAULTS = {  # rule: (severity, remedy)
     "unreadable_record": ("error", "the record is cut off or malformed: export the search again"),
     "windows_encoding": ("warning", "the file is not UTF-8, read as Windows-1252: check names with accents"),
     "no_title": ("warning", "the record has no title: it is counted, but look it up"),
-}  # fmt: skip
+}
 
 Note = Callable[..., None]
 Found = Iterator[tuple[int, dict[str, str]]]
@@ -83,9 +80,7 @@ def match(records: pd.DataFrame, studies: pd.DataFrame) -> pd.DataFrame:
     """
     found = match_studies(_with_plain_title(records), _with_plain_title(studies))
     kept = records.duplicate_of.fillna(records.index.to_series())
-    return records.assign(
-        study=found.where(found.ne("")).groupby(kept).transform("first").fillna("")
-    )
+    return records.assign(study=found.where(found.ne("")).groupby(kept).transform("first").fillna(""))
 
 
 # ---------------------------------------------------------------- files to records
@@ -132,7 +127,7 @@ def _text(content, note):
 def _with_database(records, file):
     voices = {record["database"] for record in records} - {""}
     default = voices.pop() if len(voices) == 1 else file.rpartition(".")[0]
-    return [record | {"file": file, "database": record["database"] or default} for record in records]  # fmt: skip
+    return [record | {"file": file, "database": record["database"] or default} for record in records]
 
 
 def _record(database, title, author, year, doi, pmid):
@@ -259,9 +254,7 @@ def _csv_record(found):
 
 def _read_bib(text: str, note: Note) -> Found:
     blocks = bibtexparser.parse_string(text, parse_stack=[]).blocks
-    records = [
-        block for block in blocks if isinstance(block, model.Entry | model.ParsingFailedBlock)
-    ]
+    records = [block for block in blocks if isinstance(block, model.Entry | model.ParsingFailedBlock)]
     if not records:
         note("unreadable_file", value=text.strip()[:60])
     strings = [block for block in blocks if isinstance(block, model.String)]
@@ -289,10 +282,7 @@ def _decoded_entries(records, strings):
         middlewares.LatexDecodingMiddleware(keep_braced_groups=True),
     ):
         library = change.transform(library)
-    return {
-        int(entry.key): {field.key: str(field.value) for field in entry.fields}
-        for entry in library.entries
-    }
+    return {int(entry.key): {field.key: str(field.value) for field in entry.fields} for entry in library.entries}
 
 
 def _bib_record(found):
@@ -321,11 +311,7 @@ def _identities(records):
     parts = [_folded(records.title), records.year, _folded(records.first_author)]
     known = np.logical_and.reduce([part.ne("") for part in parts])
     together = (parts[0] + "|" + parts[1] + "|" + parts[2]).where(known, "")
-    return {
-        "doi": normal_doi(records.doi),
-        "pmid": records.pmid,
-        "title, year and first author": together,
-    }
+    return {"doi": normal_doi(records.doi), "pmid": records.pmid, "title, year and first author": together}
 
 
 def _folded(text):

@@ -21,7 +21,7 @@ def normal_doi(doi: pd.Series) -> pd.Series:
 
 
 def first_alike(keys: list[pd.Series]) -> pd.Series:
-    """For each record the index of the first that it is linked to by any key, directly or through others; "" links none."""
+    """For each record the index of the first that any key links it to, directly or through others; "" links none."""
     first = keys[0].index.to_series()
     before = None
     while not first.equals(before):
@@ -39,11 +39,9 @@ def duplicates_of(records: pd.DataFrame) -> pd.Series:
     record is kept before an excluded one, an earlier before a later.
     """
     group = first_alike([normal_doi(records.doi), normal_title(records.title)])
-    order = records.assign(group=group, late=records.decision.ne("include")).sort_values(
-        "late", kind="stable"
-    )
+    order = records.assign(group=group, late=records.decision.ne("include")).sort_values("late", kind="stable")
     kept = order.groupby("group")["late"].transform(lambda rows: rows.index[0])
-    return kept.reindex(records.index).where(lambda first: first.ne(records.index)).astype(float)  # fmt: skip
+    return kept.reindex(records.index).where(lambda first: first.ne(records.index)).astype(float)
 
 
 def classify(records: pd.DataFrame, studies: pd.DataFrame) -> pd.DataFrame:
@@ -54,8 +52,14 @@ def classify(records: pd.DataFrame, studies: pd.DataFrame) -> pd.DataFrame:
     """
     copies = duplicates_of(records)
     stage = np.select(
-        [copies.notna() | records.reason.eq("duplicate_report"), records.reason.eq("not_retrieved"), records.decision.eq("exclude")],
-        STAGES[:3], STAGES[3])  # fmt: skip
+        [
+            copies.notna() | records.reason.eq("duplicate_report"),
+            records.reason.eq("not_retrieved"),
+            records.decision.eq("exclude"),
+        ],
+        STAGES[:3],
+        STAGES[3],
+    )
     result = records.assign(duplicate_of=copies, stage=stage)
     return result.assign(study=_match(records, studies).where(result.stage.eq("included"), ""))
 
@@ -83,12 +87,8 @@ def _match(records, studies):
 
 def is_review(reports: pd.DataFrame) -> pd.Series:
     """Included reports that are reviews: no study of ours, and the log calls them so (its strand or its note)."""
-    called = reports.topic.eq("reviews") | reports.note.str.contains(
-        r"\breview\b|pooled", flags=re.I, regex=True
-    )
-    return reports.study.eq("") & (
-        called | normal_title(reports.title).str.contains("review|meta analysis")
-    )
+    called = reports.topic.eq("reviews") | reports.note.str.contains(r"\breview\b|pooled", flags=re.I, regex=True)
+    return reports.study.eq("") & (called | normal_title(reports.title).str.contains("review|meta analysis"))
 
 
 def prisma(classified: pd.DataFrame, studies: pd.DataFrame, exports: pd.DataFrame) -> pd.DataFrame:
@@ -97,11 +97,7 @@ def prisma(classified: pd.DataFrame, studies: pd.DataFrame, exports: pd.DataFram
     studies: tidy studies with `source` and `trial`; exports: deduplicated records of database searches with
     `database`, `duplicate` (bool) and `study` (an included study or ""), empty where there are none.
     """
-    rows = [
-        *_database_rows(exports),
-        *_other_rows(classified, studies),
-        *_included_rows(classified, studies),
-    ]
+    rows = [*_database_rows(exports), *_other_rows(classified, studies), *_included_rows(classified, studies)]
     return pd.DataFrame(rows, columns=["column", "box", "detail", "n"])
 
 
@@ -115,7 +111,7 @@ def _database_rows(exports):
         ("databases", "screened", "records after removal of duplicates", len(screened)),
         ("databases", "matched", "records of included studies", int(screened.study.ne("").sum())),
         ("databases", "not_matched", "records not among the included studies", int(screened.study.eq("").sum())),
-    ]  # fmt: skip
+    ]
 
 
 def _other_rows(classified, studies):
@@ -124,19 +120,16 @@ def _other_rows(classified, studies):
     from_databases = studies[studies.source.ne("coder")]
     known = int(from_databases.source.eq("both").sum())
     excluded = classified[stage.eq("excluded")].reason.value_counts().sort_index()
-    removed = {"repeated in the log (DOI or title)": int((duplicate & classified.duplicate_of.notna()).sum()),
-               "marked as a duplicate by the screener": int((duplicate & classified.duplicate_of.isna()).sum()),
-               "trials of the open database already in the log": known}  # fmt: skip
+    removed = {
+        "repeated in the log (DOI or title)": int((duplicate & classified.duplicate_of.notna()).sum()),
+        "marked as a duplicate by the screener": int((duplicate & classified.duplicate_of.isna()).sum()),
+        "trials of the open database already in the log": known,
+    }
     sought = len(classified) - int(duplicate.sum()) + len(from_databases) - known
     missing = int(stage.eq("not_retrieved").sum())
     return [
         ("other", "identified", "records found in stored public web pages", len(classified)),
-        (
-            "other",
-            "identified",
-            "trials in an open database of peer support trials",
-            len(from_databases),
-        ),
+        ("other", "identified", "trials in an open database of peer support trials", len(from_databases)),
         *(("other", "duplicates_removed", detail, n) for detail, n in removed.items()),
         ("other", "sought", "reports sought for retrieval", sought),
         ("other", "not_retrieved", "reports not retrieved", missing),
@@ -155,4 +148,4 @@ def _included_rows(classified, studies):
         ("included", "reports", "reports of primary studies in the log", int((~reviews).sum())),
         ("included", "reports", "trials taken from the open database alone", only_database),
         ("included", "reports", "reviews, read for themes and pooled results", int(reviews.sum())),
-    ]  # fmt: skip
+    ]

@@ -75,8 +75,6 @@ def _round_positions(figure):
 
 def _index_figure(index: Path, name: str, notebook: str, title: str, alt_text: str) -> None:
     rows = pd.read_csv(index) if index.is_file() else pd.DataFrame(columns=["file"])
-    row = pd.DataFrame(
-        {"file": [f"{name}.svg"], "notebook": notebook, "title": title, "alt_text": alt_text}
-    )
+    row = pd.DataFrame({"file": [f"{name}.svg"], "notebook": notebook, "title": title, "alt_text": alt_text})
     rows = pd.concat([rows[rows["file"] != f"{name}.svg"], row]).sort_values("file")
     replace_file(index, rows.to_csv(index=False, lineterminator="\n").encode())

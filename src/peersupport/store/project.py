@@ -12,9 +12,7 @@ def project_root() -> Path:
     for folder in (here, *here.parents):
         if (folder / MARKER).is_file():
             return folder
-    raise FileNotFoundError(
-        f"{MARKER} is neither in {here} nor above it: start from inside the project folder."
-    )
+    raise FileNotFoundError(f"{MARKER} is neither in {here} nor above it: start from inside the project folder.")
 
 
 def processed(name: str) -> Path:

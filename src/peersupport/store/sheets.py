@@ -21,17 +21,26 @@ PROBLEM = ["sheet", "row", "column", "value", "rule", "severity", "remedy"]
 ODDITIES = {  # rule: (severity, remedy)
     "empty_file": ("error", "put the sheet back: the file is empty"),
     "header_only": ("error", "put the rows back: the sheet has only a header"),
-    "not_text": ("error", "this is no text file: save it as comma-separated UTF-8, or give a workbook its ending .xlsx"),
+    "not_text": (
+        "error",
+        "this is no text file: save it as comma-separated UTF-8, or give a workbook its ending .xlsx",
+    ),
     "not_a_workbook": ("error", "this is not an Excel workbook: save it again as .xlsx, or as .csv"),
     "several_sheets": ("error", "keep one sheet in the workbook: it is not clear which one counts"),
     "merged_cells": ("error", "unmerge the cells and fill each one in"),
-    "quote_open": ("error", "a quotation mark is opened in this row and not closed: close it, or write two for one inside a cell"),
+    "quote_open": (
+        "error",
+        "a quotation mark is opened in this row and not closed: close it, or write two for one inside a cell",
+    ),
     "duplicate_column": ("error", "two columns have this name: keep one"),
     "ragged_row": ("error", "the header has {columns} columns: a comma or a quote is missing or too many"),
     "date_in_cell": ("error", "a spreadsheet turned this into a date: type the printed figure as text"),
     "formula": ("error", "a formula is no record of what was printed: type its value"),
     "markup": ("error", "a page would obey this as markup or as a link: write plain text"),
-    "hidden_character": ("error", "a character that is not seen (control, or direction of writing) is in the text: type it anew"),
+    "hidden_character": (
+        "error",
+        "a character that is not seen (control, or direction of writing) is in the text: type it anew",
+    ),
     "spreadsheet_error": ("error", "a formula failed here: type what was printed"),
     "lost_character": ("error", "a character was lost when the file was saved: type the text anew"),
     "misdecoded_text": ("error", "the text was decoded wrongly; {meant!r} may be meant"),
@@ -42,7 +51,7 @@ ODDITIES = {  # rule: (severity, remedy)
     "blank_row": ("warning", "the row is blank, passed over; delete it"),
     "outer_blanks": ("warning", "blanks before or after the text, left out; delete them"),
     "line_break": ("warning", "a line break within the cell, kept: check that no quotation mark is missing"),
-}  # fmt: skip
+}
 FORMULA = re.compile(r"=.|[-+@]\s*[A-Za-z(@=+-]|[-+@].*[|!]", re.S)  # what a spreadsheet runs
 MARKUP = re.compile(r"<\s*[a-z/!?]|\]\(|\b(javascript|vbscript):|\bdata:\w+/", re.I)
 HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -89,9 +98,7 @@ def parse(sheet: str, content: bytes, xlsx: bool = False) -> tuple[pd.DataFrame,
             note("empty_file")
         return pd.DataFrame(), problems
     header = _header(*filled[0], note)
-    table = pd.DataFrame(
-        _cells(header, filled[1:], note), columns=range(len(header) + 1), dtype="str"
-    ).set_index(0)
+    table = pd.DataFrame(_cells(header, filled[1:], note), columns=range(len(header) + 1), dtype="str").set_index(0)
     table.columns, table.index = header, table.index.astype(int)
     table.index.name = "row"
     if table.empty:
@@ -151,7 +158,7 @@ def _workbook_rows(content, note):
         note("merged_cells", row=merged.min_row, value=str(merged))
     pages = list(filled[0].iter_rows())
     header = next(row for row in pages if any(cell.value is not None for cell in row))
-    return [[_cell_text(cell, head.value, note) for cell, head in zip(row, header, strict=True)] for row in pages]  # fmt: skip
+    return [[_cell_text(cell, head.value, note) for cell, head in zip(row, header, strict=True)] for row in pages]
 
 
 def _cell_text(cell, column, note):
@@ -193,7 +200,7 @@ def _cells(header, rows, note):
         if len(row) < len(header) or any(cell.strip() for cell in row[len(header) :]):
             note("ragged_row", number, value=f"{len(row)} cells", columns=len(header))
         padded = (row + [""] * len(header))[: len(header)]
-        yield [str(number), *(_clean(number, name, cell, note) for name, cell in zip(header, padded, strict=True))]  # fmt: skip
+        yield [str(number), *(_clean(number, name, cell, note) for name, cell in zip(header, padded, strict=True))]
 
 
 def _clean(row, column, cell, note):

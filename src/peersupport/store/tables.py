@@ -38,9 +38,7 @@ def write_table(table: pd.DataFrame, name: str) -> None:
     Text that a spreadsheet would run as a formula gets an apostrophe in front. No sheet holds such text (intake refuses
     it); an export of a search may.
     """
-    replace_file(
-        processed(name), table.map(_plain).to_csv(index=False, lineterminator="\n").encode()
-    )
+    replace_file(processed(name), table.map(_plain).to_csv(index=False, lineterminator="\n").encode())
 
 
 def _plain(value):

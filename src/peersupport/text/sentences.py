@@ -60,9 +60,7 @@ def nnt_text(row: dict, kind: str) -> str:
     if low < 0 and high < 0:
         return f"{-value:.0f} to harm ({-low:.0f} to {-high:.0f})"
     side = "to benefit" if value > 0 else "to harm"
-    return (
-        f"{abs(value):.0f} {side} ({high:.0f} to benefit, through infinity, to {-low:.0f} to harm)"
-    )
+    return f"{abs(value):.0f} {side} ({high:.0f} to benefit, through infinity, to {-low:.0f} to harm)"
 
 
 def absolute_text(row: dict, labels: dict[str, str]) -> str:
@@ -157,11 +155,7 @@ def _settings(fit: Fit) -> str:
         return f"With {fit.k} trials, how far settings differ can hardly be told."
     if np.isnan(fit.pi_low):
         return ""
-    where = (
-        "on one side of no difference"
-        if fit.pi_low > 0 or fit.pi_high < 0
-        else "on either side of no difference"
-    )
+    where = "on one side of no difference" if fit.pi_low > 0 or fit.pi_high < 0 else "on either side of no difference"
     sentence = (
         f"In a new setting the true effect may lie between {shown(fit.pi_low, fit.family)} and "
         f"{shown(fit.pi_high, fit.family)}, {where}; it is expected to favour peer support in "

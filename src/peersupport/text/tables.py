@@ -13,14 +13,7 @@ from docx.shared import Mm, Pt
 from great_tables import GT, md
 from IPython.display import HTML
 
-EARLIEST = (
-    1980,
-    1,
-    1,
-    0,
-    0,
-    0,
-)  # the earliest date a zip file can hold: the same bytes on every run
+EARLIEST = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip file can hold: the same bytes on every run
 
 
 @dataclass(frozen=True)
@@ -41,9 +34,7 @@ class PublicationTable:
         """For the notebook and the web; `height` (e.g. "420px") makes a long table scroll under its
         heading."""
         stub = next(column for column in self.body.columns if column != self.group)
-        table = GT(
-            self.body, rowname_col=stub, groupname_col=self.group, id=self.name, auto_align=False
-        )
+        table = GT(self.body, rowname_col=stub, groupname_col=self.group, id=self.name, auto_align=False)
         table = table.tab_header(title=md(f"**{self.title}**")).tab_stubhead(label=stub)
         table = (
             table.cols_align("left")
@@ -57,9 +48,7 @@ class PublicationTable:
             )
         )
         if height:
-            table = table.opt_css(
-                f"#{self.name} thead {{position: sticky; top: 0; background: white}}"
-            )
+            table = table.opt_css(f"#{self.name} thead {{position: sticky; top: 0; background: white}}")
         for note in self.notes:
             table = table.tab_source_note(note)
         return table
@@ -177,9 +166,7 @@ SPREADS = {
 def characteristics_body(table: pd.DataFrame, full: bool) -> pd.DataFrame:
     """Table 1 as printed, from descriptives.characteristics; `full` adds what only the supplement
     has room for."""
-    delivery = [
-        _delivery(*pair) for pair in zip(table["modality"], table["structure"], strict=True)
-    ]
+    delivery = [_delivery(*pair) for pair in zip(table["modality"], table["structure"], strict=True)]
     year = table["year"].map(lambda value: "no date" if pd.isna(value) else f"{value:.0f}")
     body = pd.DataFrame(
         {
@@ -197,9 +184,7 @@ def characteristics_body(table: pd.DataFrame, full: bool) -> pd.DataFrame:
             "Women, %": table["percent_women"].map(_whole),
             "Weeks (last follow-up)": [
                 f"{_whole(weeks)} ({_whole(last)})"
-                for weeks, last in zip(
-                    table["duration_weeks"], table["followup_weeks"], strict=True
-                )
+                for weeks, last in zip(table["duration_weeks"], table["followup_weeks"], strict=True)
             ],
         }
     )
@@ -230,8 +215,7 @@ def stack_summaries(*summaries: pd.DataFrame) -> pd.DataFrame:
 
 
 CHARACTERISTICS_NOTES = [
-    "nr: not reported in the source seen (mostly the abstract), which does not mean that it was "
-    "absent.",
+    "nr: not reported in the source seen (mostly the abstract), which does not mean that it was absent.",
     "Participants: the number randomised; where only the arms are stated, their sum; for trials "
     "known from the open database alone, the largest number analysed. Country: ISO 3166-1 alpha-3 "
     "code.",
