@@ -31,12 +31,13 @@ from peersupport.effects.routes import effect_sizes
 from peersupport.figures import extraction as draw
 from peersupport.figures import style
 from peersupport.intake import clean, provenance, reconcile, validation
+from peersupport.intake.rules import unknown_countries
 from peersupport.search import prisma
 from peersupport.search.exports import deduplicate, match, read_exports
 from peersupport.store.codebook import codebook, labels
 from peersupport.store.pictures import write_figure
 from peersupport.store.sheets import read_raw
-from peersupport.store.tables import read_search_exports, write_table
+from peersupport.store.tables import read_reference, read_search_exports, write_table
 from peersupport.text.screen import readable
 
 style.use_style()
@@ -52,7 +53,8 @@ here = "01_clean_extraction"
 book = codebook()
 raw, file_problems = read_raw()
 exports, export_problems = read_exports(read_search_exports())
-problems = validation.validate(raw, file_problems + export_problems, book)
+places = list(unknown_countries(raw, set(read_reference("countries.csv").country)))
+problems = validation.validate(raw, file_problems + export_problems + places, book)
 validation.stop_on_errors(problems)
 write_table(problems, "validation.csv")
 display(readable(problems.groupby(["severity", "rule"]).size().rename("cells").reset_index()))
@@ -80,17 +82,9 @@ agreed = agreement.agreement(cells)
 write_table(agreed, "agreement.csv")
 single = agreed.sheet.isin(["studies", "outcomes"]) | agreed.column.isin(["judgement", "all themes"])
 coded = agreed[agreed.kappa.notna() & single]
-names = {column: column.replace("_", " ").capitalize() for column in coded.column} | {
-    "p_operator": "Sign of p",
-    "condition_arm2": "Comparator",
-    "judgement": "Risk-of-bias judgement",
-    "positive_favours": "Meaning of the sign",
-    "favours": "Source's conclusion",
-}
 low, high = coded.loc[coded.ac1.idxmin()], coded.loc[coded.ac1.idxmax()]
-figure = draw.draw_agreement(coded, names)
 write_figure(
-    figure,
+    draw.draw_agreement(coded, agreement.column_names(coded.column)),
     "01_agreement",
     notebook=here,
     title="Agreement of two independent coders",
@@ -129,25 +123,35 @@ Markdown(
 #
 # What both say stands. Where they differ, the decision in `consensus.csv` stands, with its reason; a difference without
 # a decision stops the chain. Neither coder has precedence. The open databases add their rows and fill what the coders'
-# sources did not state; `corrections.csv` then mends what was printed or carried over wrongly, row by row.
+# sources did not state.
 
 # %%
 tables = clean.tidy(raw, cells, book)
 decided = pd.concat([part.assign(sheet=sheet) for sheet, part in cells.items()])
 display(readable(pd.crosstab(decided.sheet, decided.decided_by).reset_index()))
-display(readable(raw["corrections"]))
 ruled = decided[decided.decided_by.eq("consensus")]
 as_a, as_b = (reconcile.same(ruled.value, ruled[coder]) for coder in "ab")
-on_database = raw["corrections"].sheet.str.startswith("database/")
 Markdown(
     f"{len(decided):,} cells were coded twice; {len(ruled):,} differed. The decision followed the first coder in "
     f"{as_a.sum()}, the second in {as_b.sum()} and neither in {(~as_a & ~as_b).sum()}. "
-    f"{on_database.sum()} corrections are applied to cells of the database's sheets, {(~on_database).sum()} to a "
-    "coder's. "
     f"{len(raw['coder_a/appraisal']) - len(cells['appraisal']):,} judgements and the "
     f"{raw['coder_a/outcomes'].outcome_type.eq('direction_only').sum()} rows that state only a direction were coded "
-    "once, by the "
-    "first coder."
+    "once, by the first coder."
+)
+
+# %% [markdown]
+# `corrections.csv` then mends what was printed or carried over wrongly, cell by cell. Doubts that extractors noted
+# about a cell are decided one by one in `doubts.csv`: a correction, or the reason why the cell stays.
+
+# %%
+display(readable(raw["corrections"]))
+display(readable(raw["doubts"].drop(columns="source_url")))
+on_database = raw["corrections"].sheet.str.startswith("database/")
+Markdown(
+    f"{on_database.sum()} corrections are applied to cells of the database's sheets, {(~on_database).sum()} to a "
+    f"coder's. {len(raw['doubts'])} doubts were noted: {raw['doubts'].decision.eq('corrected').sum()} led to a "
+    f"correction, {raw['doubts'].decision.eq('kept').sum()} did not. {tables['outcomes'].secondary.eq('yes').sum()} "
+    "outcome rows hold figures that another team transcribed (`secondary`); notebook 06 asks what they change."
 )
 
 # %% [markdown]
@@ -238,12 +242,13 @@ Markdown(
 # ## From a diamond back to the printed figure
 #
 # `provenance.csv` holds the chain of every selected effect. `trace` prints one: figure as printed, what the second
-# coder had, consensus or correction, route, value, source.
+# coder had, consensus or correction, route, value, source. Shown is one effect for each kind of figure that effects
+# start from: one with a correction, or else the one with the longest chain.
 
 # %%
 trail = provenance.trail(chosen[chosen.selected], raw, cells["outcomes"])
 write_table(trail, "provenance.csv")
-for row_id in ["D0060", "O0093", "O0271", "O0336", "O0394"]:
+for row_id in provenance.examples(trail, chosen):
     row = chosen.set_index("row_id").loc[row_id]
     display(Markdown(f"**{row_id}**, {row.study}, {row.instrument} ([source]({row.source_url}))"))
     display(readable(provenance.trace(row_id, trail)))
@@ -294,7 +299,8 @@ Markdown(
 # %%
 columns = """row_id study trial year outcome_domain recovery_type instrument time_point time_weeks family effect
 variance ci_low ci_high n_arm1 n_arm2 method source selected selection outcome_type contrast higher_is_better conversion
-assumptions direction_source flags source_url locator""".split()
+assumptions direction_source flags secondary source_url
+locator""".split()
 for name, table in tables.items():
     write_table(table, f"{name}.csv")
 write_table(chosen[columns], "effects.csv")

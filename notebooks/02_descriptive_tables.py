@@ -40,6 +40,8 @@ from peersupport.text import tables as pub
 
 style.use_style()
 here = "02_descriptive_tables"
+
+# %%
 studies = read_table("studies.csv")
 outcomes = read_table("outcomes.csv")
 counts = desc.participants(studies, outcomes)
@@ -186,6 +188,8 @@ write_table(year_design, "tables/studies_by_year_design.csv")
 write_table(year_delivery, "tables/studies_by_year_delivery.csv")
 window = (window_start, window_end, "Main analysis")
 pandemic = (pandemic_start, pandemic_end, "Pandemic")
+
+# %%
 figure, (top, bottom) = style.new_figure(style.PAGE, 130, 2, 1)
 draw.stacked_years(top, year_design, desc.DESIGN_FAMILY_LABEL, style.DESIGN_FAMILY, style.DESIGN_FAMILY_HATCH, window)
 draw.stacked_years(bottom, year_delivery, delivery, style.MODALITY, style.MODALITY_HATCH, pandemic)
@@ -342,27 +346,12 @@ coders = judged.loc["judgement"]
 agreed = judged.kappa.drop("judgement").map("κ = {:.2f}".format)
 
 # %%
-figure = lights.summary_bars(
-    [
-        (
-            "A  All randomised trials, by domain",
-            f"Share of the participants of {weighted} trials (κ: agreement of the two coders; all domains "
-            f"{coders.kappa:.2f})",
-            by_domain,
-            domains,
-            agreed,
-        ),
-        (
-            "B  Overall judgement in each pooled outcome",
-            "Share of the weight in the meta-analysis",
-            by_outcome,
-            pool_names,
-            k.map("k = {}".format),
-        ),
-    ],
-    judgements,
-    150,
-)
+kappa = f"κ: agreement of the two coders; all domains {coders.kappa:.2f}"
+trials_axis = f"Share of the participants of {weighted} trials ({kappa})"
+by_trial = ("A  All randomised trials, by domain", trials_axis, by_domain, domains, agreed)
+weight_axis = "Share of the weight in the meta-analysis"
+by_pool = ("B  Overall judgement in each pooled outcome", weight_axis, by_outcome, pool_names, k.map("k = {}".format))
+figure = lights.summary_bars([by_trial, by_pool], judgements, 150)
 write_figure(
     figure,
     "02_risk_of_bias_summary",
@@ -414,6 +403,8 @@ assessed = casp["study"].nunique()
 figure = lights.summary_bars(
     [("", f"Share of {assessed} studies", casp_shares, labels("casp_qual"), None)], apr.CASP_LABEL, 85
 )
+
+# %%
 open_question = casp_shares.query("judgement == 'no_information'").nlargest(1, "share").iloc[0]
 sentence = (
     f"{labels('casp_qual')[open_question.domain]} could not be judged in {open_question.studies} of {assessed} studies "

@@ -25,6 +25,7 @@ multiverse = {
         "not known to be high": {"risk_of_bias": ["low", "some_concerns", "no_information"]},
         "known not to be high": {"risk_of_bias": ["low", "some_concerns"]},
     },
+    "transcribed": {"any source": {}, "not by another team": {"secondary": ["no"]}},
     "time_point": {"end first": ["post", "follow_up"], "end only": ["post"], "follow-up first": ["follow_up", "post"]},
     "figures": {
         "all": ["means", "change", "events", "printed", "p"],

@@ -370,6 +370,18 @@ ROWS = {
             reason="a standard error",
         )
     ],
+    "doubts": [
+        dict(
+            study="Able 2021",
+            sheet="studies",
+            column="n_arm1",
+            present="40",
+            printed="41",
+            source_url=URL,
+            decision="kept",
+            reason="those randomised",
+        )
+    ],
     "grade": [dict(outcome_domain="hope", family="smd", domain="indirectness", downgrade="-1", reason="other helpers")],
     "clusters": [dict(study="Baker 2022", clusters="20", icc="0.03", locator="page 4")],
     "claims": [

@@ -153,7 +153,14 @@ def test_income_groups_share_the_trials_whose_country_is_stated(counts):
     assert pd.isna(table.loc["not_stated", "share"])
 
 
-def test_a_country_without_an_income_group_is_named(counts):
+def test_a_country_that_is_not_classified_is_stated_all_the_same(counts):
+    income = pd.DataFrame({"country": ["USA", "GBR", "IND"], "income_group": [None, "high", "lower_middle"]})
+    table = countries.by_income(one_per_trial(small_studies(), counts), income).set_index("income_group")
+    assert table.loc[["high", "several", "not_classified"], "trials"].tolist() == [0, 1, 1]
+    assert table.loc["not_classified", "of"] == 2
+
+
+def test_a_country_without_a_row_is_named(counts):
     income = pd.DataFrame({"country": ["USA"], "income_group": ["high"]})
     with pytest.raises(ValueError, match="GBR, IND"):
         countries.by_income(one_per_trial(small_studies(), counts), income)

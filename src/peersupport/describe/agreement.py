@@ -8,6 +8,19 @@ from statsmodels.stats.inter_rater import cohens_kappa
 
 from peersupport.intake.reconcile import FIGURES
 
+NAMES = {
+    "p_operator": "Sign of p",
+    "condition_arm2": "Comparator",
+    "judgement": "Risk-of-bias judgement",
+    "positive_favours": "Meaning of the sign",
+    "favours": "Source's conclusion",
+}
+
+
+def column_names(columns) -> dict[str, str]:
+    """What a figure calls each coded column."""
+    return {column: NAMES.get(column, column.replace("_", " ").capitalize()) for column in columns}
+
 
 def cohen_kappa(a, b) -> tuple[float, float, float]:
     """Cohen's kappa with its 95% interval (Fleiss, Cohen & Everitt 1969), through statsmodels; NaN if one code only."""

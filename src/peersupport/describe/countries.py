@@ -31,6 +31,7 @@ INCOME = {
     "lower_middle": "Lower middle income",
     "low": "Low income",
     "several": "Sites in several groups",
+    "not_classified": "Country not classified",
     "not_stated": "Country not stated",
 }
 
@@ -39,9 +40,10 @@ def by_income(trials: pd.DataFrame, income: pd.DataFrame) -> pd.DataFrame:
     """Trials by World Bank income group of their country: income_group, label, trials,
     participants, of, share, ci.
 
-    `income` has country (alpha-3) and income_group. A trial with sites in more than one group is
-    `several`; a country without a group in the table is an error. Shares are of the trials whose
-    country is stated, with Wilson intervals.
+    `income` has country (alpha-3) and income_group, blank where the World Bank gives none. A trial
+    with sites in more than one group is `several`, one in countries without a group only is
+    `not_classified`; a country without a row is an error. Shares are of the trials whose country is
+    stated, with Wilson intervals.
     """
     group_of = income.set_index("country")["income_group"]
     countries = trials["country"].str.split(";")
@@ -59,5 +61,7 @@ def by_income(trials: pd.DataFrame, income: pd.DataFrame) -> pd.DataFrame:
 def _income_of(places, group_of) -> str:
     if not isinstance(places, list):
         return "not_stated"
-    groups = {group_of[place.strip()] for place in places}
+    groups = set(group_of[[place.strip() for place in places]].dropna())
+    if not groups:
+        return "not_classified"
     return groups.pop() if len(groups) == 1 else "several"

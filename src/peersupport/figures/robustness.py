@@ -20,6 +20,7 @@ CHOICE = {
     "designs": "Designs",
     "helpers": "Helpers share",
     "comparator": "Comparator",
+    "transcribed": "Source of figures",
     "risk_of_bias": "Risk of bias",
     "time_point": "Time point",
     "figures": "Figures used",
@@ -51,6 +52,11 @@ CURVE_SCALE = (
 INK = LinearSegmentedColormap.from_list("ink", ["#FFFFFF", "#9FB8CC", "#22435E"])
 ABOVE, HOLDS = "#5AA3CF", "#C9C9C9"
 FLAT = {"rasterized": True}
+
+
+def choice_name(choice: str) -> str:
+    """What a figure calls a choice of parameters.yml; one that this module does not know by its own name."""
+    return CHOICE.get(choice, choice.replace("_", " ").capitalize())
 
 
 def specification_curve(table: pd.DataFrame, panel: dict, levels: pd.DataFrame, main: float, family: str, title: str):
@@ -110,7 +116,7 @@ def _choices(axes, panel, levels):
         y, first = places[i], i == 0 or names[i - 1][0] != choice
         if first:
             line = axes.get_yaxis_transform()
-            axes.text(-0.555, y, CHOICE[choice], transform=line, fontweight="bold", va="center")
+            axes.text(-0.555, y, choice_name(choice), transform=line, fontweight="bold", va="center")
         found = share[choice, level]
         axes.text(101, y, "–" if np.isnan(found) else f"{found:.0%}", va="center")
     shown = [LEVEL.get(level, level.replace("_", " ")) for _, level in names]
@@ -137,7 +143,7 @@ def moving_choices(shares: pd.DataFrame, labels: dict[tuple, str], value: str = 
     texts = [textwrap.fill(label, 17) for label in labels.values()]
     axes.set_xticks(range(len(labels)), texts, rotation=60, ha="left", rotation_mode="anchor")
     axes.xaxis.tick_top()
-    axes.set_yticks(range(len(wide)), [CHOICE[c] for c in wide.index])
+    axes.set_yticks(range(len(wide)), [choice_name(c) for c in wide.index])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_xlabel("Share of the variance of all specifications that is left when every other choice is fixed (%)")

@@ -1,5 +1,7 @@
 """From raw sheets to tidy tables: reconcile the coders, add the database, correct, read figures as numbers."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -41,6 +43,7 @@ def tidy(raw: dict[str, pd.DataFrame], cells: dict[str, pd.DataFrame], codebook:
     for sheet in ("studies", "outcomes"):
         tables[sheet]["trial"] = tables[sheet].study.map(trial).fillna(tables[sheet].study)
     tables["outcomes"]["recovery_type"] = _recovery_types(tables["outcomes"], codebook["recovery_types"])
+    tables["outcomes"]["secondary"] = _secondary(tables["outcomes"].note, codebook.get("secondary_mark"))
     is_study = tables["themes"].study.isin(tables["studies"].study)
     tables["themes"]["kind"] = np.where(is_study, "primary", "review")
     return tables
@@ -57,6 +60,12 @@ def _stack(coded, database):
     return pd.concat([coded.assign(source="coder"), database.assign(source="open_database")], ignore_index=True).fillna(
         ""
     )
+
+
+def _secondary(notes, mark):
+    """yes where the note says by its mark that another team transcribed the figures."""
+    marked = notes.str.contains(rf"\b{re.escape(mark)}\b") if mark else pd.Series(False, notes.index)
+    return marked.map({True: "yes", False: "no"})
 
 
 def _recovery_types(outcomes, groups):

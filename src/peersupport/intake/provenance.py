@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from peersupport.effects.routes import ROUTES
+
 COLUMNS = ["row_id", "study", "outcome_domain", "step", "column", "value", "note"]
 PRINTED = (
     "outcome_type contrast higher_is_better mean_arm1 sd_arm1 n_arm1 mean_arm2 sd_arm2 n_arm2 event_arm1 totaln_arm1 "
@@ -43,6 +45,19 @@ def _steps(effect, printed, rulings, corrections, sheets):
     yield "value", "effect", repr(float(effect.effect)), effect.family
     yield "value", "variance", repr(float(effect.variance)), ""
     yield "source", "source_url", effect.source_url, effect.locator
+
+
+def examples(provenance: pd.DataFrame, effects: pd.DataFrame) -> list[str]:
+    """One row_id for each kind of figure that an effect starts from, in the order of ROUTES.
+
+    The row with a correction, else with the longest trail.
+    """
+    steps = provenance.groupby("row_id").step.agg(corrected=lambda step: step.eq("correction").any(), steps="size")
+    rows = effects.merge(steps, left_on="row_id", right_index=True)
+    rows = rows.assign(kind=rows.method.map({name: route.figures for name, route in ROUTES.items()}))
+    rows = rows.sort_values(["corrected", "steps", "row_id"], ascending=[False, False, True])
+    first = rows.drop_duplicates("kind").set_index("kind").row_id
+    return [first[kind] for kind in dict.fromkeys(route.figures for route in ROUTES.values()) if kind in first]
 
 
 def trace(row_id: str, provenance: pd.DataFrame) -> pd.DataFrame:

@@ -27,6 +27,16 @@ def _studies(sheets):
     return set(sheets["coder_a/studies"].study) | set(sheets["database/studies"].study)
 
 
+def unknown_countries(sheets: Sheets, known: set[str]) -> Iterator[dict]:
+    """Codes of a country that look right and are none; `known`: alpha-3 codes of data/reference/countries.csv."""
+    for name in ("coder_a/studies", "database/studies"):
+        for row, cell in sheets[name].get("country", pd.Series(dtype=str)).items():
+            codes = [code.strip() for code in cell.split(";")]
+            for code in (c for c in codes if re.fullmatch("[A-Z]{3}", c) and c not in known):
+                remedy = "no country has this code: use ISO 3166 alpha-3, as in data/reference/countries.csv"
+                yield problem(name, row, "country", code, "country_unknown", "error", remedy)
+
+
 def orphan_study(sheets: Sheets) -> Iterator[dict]:
     known = _studies(sheets)
     places = [

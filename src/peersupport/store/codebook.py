@@ -21,6 +21,7 @@ OPTIONAL = {  # key: what stands for it in a review that does not have it
     "fidelity_items": [],
     "reporting_items": {},
     "moderators": {},
+    "secondary_mark": "",
     "instruments": {},
     "domain_words": {},
     "counted_the_other_way": "(?!)",
