@@ -9,8 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from peersupport.search.exports import COLUMNS, deduplicate, match, read_exports
+from peersupport.search.duplicates import deduplicate, match
+from peersupport.search.exports import read_exports
 from peersupport.search.prisma import prisma
+from peersupport.search.record import COLUMNS, IDENTITY
 
 EXPORTS = Path(__file__).parent / "search_exports"
 
@@ -35,7 +37,7 @@ def read_one(name: str, content: str | bytes):
 
 def table(*rows: tuple) -> pd.DataFrame:
     """Records from (title, first_author, year, doi, pmid)."""
-    frame = pd.DataFrame(rows, columns=COLUMNS[2:], dtype="str")
+    frame = pd.DataFrame(rows, columns=IDENTITY[2:], dtype="str")
     return frame.assign(file="made up", database="made up")
 
 
@@ -126,7 +128,7 @@ def test_each_file_gives_its_records(records):
 )
 def test_record_is_read_in_full(records, file, number, expected):
     found = records[records.file == file].iloc[number]
-    assert tuple(found[COLUMNS[2:]]) == expected
+    assert tuple(found[IDENTITY[2:]]) == expected
 
 
 def test_windows_encoding_is_read_and_named():
@@ -150,7 +152,7 @@ def test_utf_16_and_byte_order_marks_are_read():
         ("DB  - APA PsycInfo", "PsycINFO"),
         ("DB  - APA PsycArticles", "APA PsycArticles"),
         ("AN  - 2019-12345-001", "PsycINFO"),
-        ("DB  - Ovid MEDLINE(R)", "MEDLINE"),
+        ("DB  - Ovid MEDLINE(R)", "MEDLINE (Ovid)"),
         ("DB  - CINAHL Complete", "CINAHL Complete"),
         ("PB  - nobody", "hits of may"),
     ],
@@ -232,7 +234,7 @@ def test_surname_of_each_spelling(name, surname):
         ("x.ris", b"PK\x03\x04\x00\xff\xfe", [("", "windows_encoding"), ("", "unreadable_file")], []),
         ("x.bib", b"no entry", [("", "unreadable_file")], []),
         ("x.csv", b'Authors,Title,Year\n"A,B,2020', [("", "unreadable_file")], []),
-        ("x.csv", b"PMID,Title\n1,A\n", [(1, "not_scopus")], []),
+        ("x.csv", b"PMID,Title\n1,A\n", [(1, "missing_columns")], []),
         ("x.csv", b"Authors,Title,Year\n\n", [("", "header_only")], []),
         ("x.csv", b"Authors,Title,Year\nA B.,C, D,2020\n", [("", "unreadable_file")], []),
         ("x.csv", b"Authors,Title,Year\nA B.,C,2020\n\nE F.,,2021\n\n", [(4, "no_title")], ["C", ""]),
@@ -291,7 +293,7 @@ def test_each_merge_of_the_exports_is_listed(records):
 
 def test_a_record_that_links_two_others_joins_them():
     found = deduplicate(
-        table(("A", "X", "2001", "10.5555/a", ""), ("B", "Y", "2002", "", "7"), ("C", "Z", "2003", "10.5555/a", "7"))
+        table(("A", "X", "2001", "10.5555/a", ""), ("B", "Y", "2002", "", "7"), ("C", "X", "2003", "10.5555/a", "7"))
     )
     assert found.duplicate.tolist() == [False, True, True]
     assert found.duplicate_of.tolist()[1:] == [0, 0]

@@ -11,6 +11,7 @@ from scipy.stats import norm
 from peersupport.effects.routes import RATIOS
 from peersupport.intake import plausible, reconcile
 from peersupport.intake.schema import as_number, cell_failures, remedy_for
+from peersupport.search.identity import normal_doi, normal_title, other_work
 from peersupport.store.sheets import Sheets, problem
 
 OUTCOMES = ("coder_a/outcomes", "coder_b/outcomes", "database/outcomes")
@@ -259,24 +260,30 @@ def decision_and_reason(sheets: Sheets) -> Iterator[dict]:
 
 
 def study_twice(sheets: Sheets) -> Iterator[dict]:
-    """One report under two keys: the same DOI, or the same title once case and punctuation are gone."""
+    """One report under two keys: the same DOI, or the same title once case and punctuation are gone.
+
+    Abstracts of one supplement, or chapters of one book, share a DOI: of another title and first author, they are named
+    only.
+    """
     own, database = sheets["coder_a/studies"], sheets["database/studies"]
     known = {"coder_a/studies": own, "database/studies": database[~database.study.isin(own.study)]}
     studies = pd.concat([t.assign(sheet=n) for n, t in known.items()]).reset_index(names="row")
     trial = studies.study.replace(dict(zip(sheets["trials"].study, sheets["trials"].trial, strict=True)))
-    doi = studies.doi.str.lower().str.removeprefix("https://doi.org/")
-    title = studies.title.str.lower().str.replace(r"[^a-z0-9]+", " ", regex=True).str.strip()
-    for column, values in (("doi", doi), ("title", title)):
+    author = studies.study.str.replace(r" (\d{4}[a-z]?|nd)$", "", regex=True)
+    for column, values in (("doi", normal_doi(studies.doi)), ("title", normal_title(studies.title))):
         for i in studies.index[values.ne("") & values.duplicated() & ~(values + "|" + trial).duplicated()]:
-            other = studies.study[values.eq(values[i])].iloc[0]
+            first = values.index[values.eq(values[i])][0]
+            apart = column == "doi" and other_work((studies.title[i], author[i]), (studies.title[first], author[first]))
+            remedy = "keep one study, or join them in trials.csv if they are two reports"
             yield problem(
                 studies.sheet[i],
                 studies.row[i],
                 column,
                 studies.at[i, column],
                 "study_twice",
-                "error",
-                f"the same {column} as {other}: keep one study, or join them in trials.csv if they are two reports",
+                "warning" if apart else "error",
+                f"the same {column} as {studies.study[first]}"
+                + (", another title and another first author: check it at the source" if apart else f": {remedy}"),
             )
 
 

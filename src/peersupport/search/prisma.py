@@ -9,36 +9,18 @@ import re
 import numpy as np
 import pandas as pd
 
+from peersupport.search.identity import doi_keys, first_alike, normal_doi, normal_title, other_work, plain
+
 STAGES = ("duplicate", "not_retrieved", "excluded", "included")
-
-
-def normal_title(title: pd.Series) -> pd.Series:
-    return title.str.lower().str.replace(r"[^a-z0-9]+", " ", regex=True).str.strip()
-
-
-def normal_doi(doi: pd.Series) -> pd.Series:
-    return doi.str.lower().str.replace(r"^(https?://(dx\.)?doi\.org/|doi:\s*)", "", regex=True)
-
-
-def first_alike(keys: list[pd.Series]) -> pd.Series:
-    """For each record the index of the first that any key links it to, directly or through others; "" links none."""
-    first = keys[0].index.to_series()
-    before = None
-    while not first.equals(before):
-        before = first.copy()
-        for key in keys:
-            named = key.ne("")
-            first[named] = first[named].groupby(key[named]).transform("min")
-    return first
 
 
 def duplicates_of(records: pd.DataFrame) -> pd.Series:
     """For each record the index of the record it repeats, NaN for the one that is kept.
 
-    Records are the same report where DOI or normalised title agree, directly or through a third record. An included
-    record is kept before an excluded one, an earlier before a later.
+    Records are the same report where DOI (of one work: see `doi_keys`) or normalised title agree, directly or through
+    a third record. An included record is kept before an excluded one, an earlier before a later.
     """
-    group = first_alike([normal_doi(records.doi), normal_title(records.title)])
+    group = first_alike([doi_keys(records.doi, records.title, records.first_author), normal_title(records.title)])
     order = records.assign(group=group, late=records.decision.ne("include")).sort_values("late", kind="stable")
     kept = order.groupby("group")["late"].transform(lambda rows: rows.index[0])
     return kept.reindex(records.index).where(lambda first: first.ne(records.index)).astype(float)
@@ -65,15 +47,27 @@ def classify(records: pd.DataFrame, studies: pd.DataFrame) -> pd.DataFrame:
 
 
 def match_studies(records: pd.DataFrame, studies: pd.DataFrame) -> pd.Series:
-    """For each record the study that has its DOI, else its normalised title, else ""."""
-    by_doi = _study_with(normal_doi(records.doi), normal_doi(studies.doi), studies.study)
-    by_title = _study_with(normal_title(records.title), normal_title(studies.title), studies.study)
-    return by_doi.fillna(by_title).fillna("")
+    """For each record the study that has its DOI, else its title (case, accents and punctuation aside), else "".
+
+    A DOI counts only where it is the same work's: abstracts of one supplement share one. A study's key begins with its
+    first author.
+    """
+    by_doi = pd.Series(list(_with_doi(records, studies)), records.index, dtype=object)
+    titles = normal_title(studies.title.fillna("").map(plain))
+    by_title = dict(zip(titles, studies.study, strict=True))
+    by_title.pop("", None)
+    return by_doi.fillna(normal_title(records.title.fillna("").map(plain)).map(by_title)).fillna("")
 
 
-def _study_with(wanted, key, study):
-    known = key.fillna("").ne("")
-    return wanted.map(dict(zip(key[known], study[known], strict=True))).astype(object)
+def _with_doi(records, studies):
+    author = studies.study.str.replace(r" (\d{4}[a-z]?|nd)$", "", regex=True)
+    works: dict[str, list] = {}
+    for doi, *work in zip(normal_doi(studies.doi), studies.title.fillna(""), author, studies.study, strict=True):
+        works.setdefault(doi, []).append(work)
+    works.pop("", None)
+    for doi, title, name in zip(normal_doi(records.doi), records.title, records.first_author, strict=True):
+        own = (work for work in works.get(doi, []) if not other_work((title, name), tuple(work[:2])))
+        yield next((study for *_, study in own), None)
 
 
 def _match(records, studies):

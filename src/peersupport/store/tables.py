@@ -7,9 +7,11 @@ from peersupport.store.sheets import FORMULA
 
 
 def read_search_exports() -> dict[str, bytes]:
-    """The files in data/raw/search/ by name: exports of database searches, if any were put there."""
+    """The files in data/raw/search/ and its folders by path: exports of searches, strategy and sheet of hits."""
     folder = project_root() / "data/raw/search"
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("[!.]*"))}
+    found = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    seen = {name: path for name, path in found.items() if not any(part.startswith(".") for part in name.parts)}
+    return {name.as_posix(): path.read_bytes() for name, path in seen.items()}
 
 
 def read_table(name: str) -> pd.DataFrame:
