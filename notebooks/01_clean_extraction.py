@@ -30,10 +30,13 @@ from peersupport.effects import select, signs
 from peersupport.effects.routes import effect_sizes
 from peersupport.figures import extraction as draw
 from peersupport.figures import style
+from peersupport.figures.prisma import draw_prisma
 from peersupport.intake import clean, provenance, reconcile, validation
 from peersupport.intake.rules import unknown_countries
 from peersupport.search import prisma
-from peersupport.search.exports import deduplicate, match, read_exports
+from peersupport.search.duplicates import deduplicate, match, possible_duplicates
+from peersupport.search.exports import read_exports
+from peersupport.search.record import DETAILS
 from peersupport.store.codebook import codebook, labels
 from peersupport.store.pictures import write_figure
 from peersupport.store.sheets import read_raw
@@ -258,15 +261,17 @@ for row_id in provenance.examples(trail, chosen):
 #
 # The boxes of the PRISMA 2020 diagram are sums over the rows of the screening log. The search was of stored public web
 # pages, so it fills the column for other methods; exports of database searches laid into `data/raw/search/` would be
-# read, deduplicated (each merge is a row of `search_records.csv`) and counted in the other column.
+# read, deduplicated (each merge is a row of `search_records.csv`) and counted in the other column. Pairs that only look
+# alike are listed for a person in `search_possible_duplicates.csv`.
 
 # %%
 exports = match(deduplicate(exports), raw["coder_a/studies"])
 log = prisma.classify(raw["records"], raw["coder_a/studies"])
 boxes = prisma.prisma(log, tables["studies"], exports)
 write_table(boxes, "tables/prisma.csv")
-write_table(exports, "tables/search_records.csv")
-figure = draw.draw_prisma(boxes, labels("reason"))
+write_table(exports.drop(columns=DETAILS), "tables/search_records.csv")
+write_table(possible_duplicates(exports), "tables/search_possible_duplicates.csv")
+figure = draw_prisma(boxes, labels("reason"))
 count = boxes.set_index("detail").n
 write_figure(
     figure,

@@ -46,7 +46,7 @@ def _identities(records):
 
 
 def _by_title_alone(records, title, author):
-    """Title and year where no author is stated; only of a long title, and where no two authors or DOIs speak against."""
+    """Title and year where no author is stated: of long titles, where no two authors or DOIs speak against it."""
     key = title + "|" + records.year
     several = author.where(author.ne("")).groupby(key).nunique().gt(1)
     dois = records.doi.where(records.doi.ne("")).groupby(key).nunique().gt(1)

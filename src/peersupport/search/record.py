@@ -5,7 +5,8 @@ import re
 from peersupport.search.identity import bare_pmid, clean_title, doi_in, dois_in, pmid_in, surname
 
 IDENTITY = ["file", "database", "title", "first_author", "year", "doi", "pmid"]
-COLUMNS = [*IDENTITY, "search", "authors", "journal", "abstract"]
+DETAILS = ["authors", "journal", "abstract"]  # to be screened by, and often not free to be passed on
+COLUMNS = [*IDENTITY, "search", *DETAILS]
 REFERENCES = re.compile(r"^\s*(?:cited )?references?\b", re.I)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from peersupport.search.databases import database_name
+from peersupport.search.databases import DATABASES, database_name
 from peersupport.search.record import doi_of, pmid_of, record
 
 NAMES = {  # what a record holds: names of its column, folded, surest first
@@ -38,7 +38,15 @@ NAMES = {  # what a record holds: names of its column, folded, surest first
     "notes": ["notes", "extra", "note", "customfields"],
 }
 NEEDED = ("authors", "title", "year")
-OWN_COLUMN = {"eid": "Scopus", "lensid": "The Lens", "embaselink": "Embase", "pmcid nihmsid": "PubMed"}
+OWN_COLUMNS = {
+    "eid": "Scopus",
+    "lensid": "The Lens",
+    "embaselink": "Embase",
+    "nihmsid": "PubMed",
+    "dimensionsurl": "Dimensions",
+    "ut": "Web of Science",
+    "utuniquewosid": "Web of Science",
+}
 
 
 def read_table_text(text: str, note) -> Iterator[tuple[int, dict]]:
@@ -102,13 +110,7 @@ def _table(text, separator):
 
 def _database_of(columns):
     """What the columns tell: some are one database's own."""
-    if {"eid", "lensid"} & columns.keys() or "embaselink" in columns:
-        return next(name for column, name in OWN_COLUMN.items() if column in columns)
-    if {"pmcid", "nihmsid"} <= columns.keys():
-        return "PubMed"
-    if "dimensionsurl" in columns:
-        return "Dimensions"
-    return "Web of Science" if "ut" in columns or "utuniquewosid" in columns else ""
+    return next((name for own, name in OWN_COLUMNS.items() if own in columns), "")
 
 
 def _one(found, what):
@@ -117,11 +119,16 @@ def _one(found, what):
 
 def _record(found, database):
     links = [link for link in found["links"] if link]
-    named = _one(found, "database")
-    spoken = database_name(named, _one(found, "source"), _one(found, "accession"), " ".join(links))
-    if not named and not database and not re.search(r"\W|\d", spoken) and spoken == _one(found, "source"):
-        spoken = ""
-    authors = [name for name in re.split(r";|\|", _one(found, "authors")) if name.strip()]
+    source = _one(found, "source")
+    spoken = database_name(
+        _one(found, "database"),
+        source if source.lower() in map(str.lower, DATABASES) else "",
+        _one(found, "accession"),
+        " ".join(links),
+    )
+    authors = [name.strip() for name in re.split(r";|\|| and ", _one(found, "authors")) if name.strip()]
+    if database == "The Lens":  # given names first
+        authors = [f"{last}, {given}".removesuffix(", ") for given, _, last in (n.rpartition(" ") for n in authors)]
     return record(
         title=_one(found, "title"),
         authors=authors,
