@@ -422,13 +422,14 @@ TABLES = [
         "Clark 2023",
     ),
     Fault(
-        "same DOI twice",
+        "same DOI twice, of another title and first author",
         put(A + "studies", 5, "doi", "https://doi.org/10.1000/ABLE"),
         "study_twice",
         A + "studies",
         5,
         "doi",
         "https://doi.org/10.1000/ABLE",
+        severity="warning",
         also=frozenset(["doi_syntax"]),
     ),
     Fault(
