@@ -10,10 +10,10 @@
 # # What the article claims, and what the data carry
 #
 # The last notebook puts each claim of the article beside the number that carries it. The claims and their rules are
-# rows of a sheet, `data/raw/claims.csv`, written before the results were seen; what a rule leaves open (such as how a
-# study that found no difference counts) was settled with results in sight. The verdicts are computed, and change when
-# the data change. Then come the certainty of each result, the review's place among others, and the text of the
-# results.
+# rows of a sheet, `data/raw/claims.csv`, written before the results were seen, but where the ledger says otherwise;
+# what a rule leaves open (such as how a study that found no difference counts) was settled with results in sight. The
+# verdicts are computed, and change when the data change. Then come the certainty of each result, the review's place
+# among others, and the text of the results.
 
 # %% tags=["parameters"]
 minimum_trials = 3
@@ -30,9 +30,12 @@ import pandas as pd
 from IPython.display import Markdown
 
 from peersupport.conclude import claims, grade, manuscript, reviews
+from peersupport.conclude.evidence import Evidence, votes_for_claims
 from peersupport.describe.studies import RANDOMISED, one_per_trial, participants
 from peersupport.describe.votes import row_directions
+from peersupport.effects.select import name_instrument
 from peersupport.figures import style, synthesis
+from peersupport.moderate.over_time import REMOTE
 from peersupport.moderate.trials import ALL_RECOVERY, OUTCOMES, study_facts, trial_table
 from peersupport.pool import models
 from peersupport.store import codebook
@@ -48,7 +51,7 @@ outcomes = read_table("outcomes.csv")
 pooled = read_table("tables/pooled_outcomes.csv")
 main = pooled[pooled["model"].eq(models.MAIN)]
 labels = models.outcome_labels(codebook.codebook()["codes"])
-labels |= OUTCOMES | codebook.labels("barrier")
+labels |= OUTCOMES | codebook.labels("barrier") | codebook.labels("population")
 
 # %% [markdown]
 # ## The evidence that the rules read
@@ -72,11 +75,13 @@ trials = pd.concat(
 )
 domain_votes = read_table("tables/effect_direction_votes.csv")
 signs = row_directions(outcomes, effects)
-votes = claims.votes_for_claims(domain_votes, signs, outcomes, studies, vote_majority)
+votes = votes_for_claims(domain_votes, signs, outcomes, studies, vote_majority)
 barriers = read_table("tables/barrier_ranks.csv")
 
 # %%
-evidence = claims.Evidence(
+aliases = codebook.codebook()["instruments"]
+named = [name_instrument(text, aliases) for text in outcomes["instrument"].fillna("")]
+evidence = Evidence(
     pooled=main,
     trials=trials,
     votes=votes,
@@ -85,9 +90,13 @@ evidence = claims.Evidence(
     over_time=read_table("tables/digital_over_time.csv"),
     barriers=barriers,
     studies=studies,
-    outcomes=outcomes,
+    outcomes=outcomes.assign(instrument=[name for name, _ in named]),
     income=read_table("tables/trials_by_income.csv"),
     labels=labels,
+    arm1=codebook.codebook()["arms"]["arm1"]["name"],
+    randomised=RANDOMISED,
+    remote=REMOTE,
+    correlation=within_trial_correlation,
 )
 without = votes[votes["outcome_domain"].eq(ALL_RECOVERY)]["direction"].eq("neither")
 Markdown(
@@ -126,16 +135,15 @@ moved = ledger[ledger["verdict"].ne(ledger["verdict_left_out"])]
 turned = "; ".join(f"{r.claim_id} would be {words[r.verdict_left_out]}" for r in moved.itertuples())
 Markdown(
     f"Of {len(ledger)} claims {', '.join(f'{n} are {name}' for name, n in counted.items())}. The article claims more "
-    "than "
-    f"these data carry where the verdict is not supported: {listed.get('not_supported', 'none')}; or not testable: "
-    f"{listed.get('not_testable', 'none')}; and in part where it is partly supported: "
+    f"than these data carry where the verdict is not supported: {listed.get('not_supported', 'none')}; or not "
+    f"testable: {listed.get('not_testable', 'none')}; and in part where it is partly supported: "
     f"{listed.get('partly_supported', 'none')}. {len(moved)} verdicts depend on how trials that found no difference "
-    "are "
-    f"counted: {turned or 'none'}."
+    f"are counted: {turned or 'none'}."
 )
 
 # %%
-readable(ledger.assign(verdict=ledger["verdict"].map(words)).drop(columns=["verdict_left_out"]))
+shown = ["claim_id", "claim", "verdict", "estimate", "ci_low", "ci_high", "k", "n", "quantity", "reason", "known"]
+readable(ledger.assign(verdict=ledger["verdict"].map(words))[shown])
 
 # %% [markdown]
 # ## How certain is each result
@@ -184,8 +192,7 @@ most = steps[steps["downgrade"] < 0]["domain"].value_counts()
 Markdown(
     f"Certainty by outcome: {', '.join(f'{name.lower()} {n}' for name, n in levels.items())} of {len(findings)}. The "
     f"commonest reason for a downgrade is {most.index[0].lower()} ({most.iloc[0]} outcomes). Where the source seen was "
-    "an "
-    "abstract, much of the risk of bias could not be judged, and what cannot be judged is not taken for low. "
+    "an abstract, much of the risk of bias could not be judged, and what cannot be judged is not taken for low. "
     f"{len(overrides)} judgements of the authors overrule a suggestion. People per 1000 assume that "
     f"{1000 * baseline_risk:.0f} of 1000 do well, or have the event, without peer support."
 )
@@ -223,8 +230,7 @@ left_out = among[among["source"].eq("published") & ~among["comparable"]]
 reasons = left_out["marks"].str.split(";").explode().value_counts()
 Markdown(
     f"{text}; {(whole['effect'] > 0).sum()} of the {len(whole)} results that are neither subgroups nor single trials "
-    "favour "
-    f"peer support. {len(left_out)} results are in the table only: "
+    f"favour peer support. {len(left_out)} results are in the table only: "
     + ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in reasons.items())
     + "."
 )

@@ -159,6 +159,9 @@ def claim(**about):
         "reason": "r",
         "quantity": "Hedges g",
         "verdict_left_out": "supported",
+        "rule_name": "improvement",
+        "outcomes": "empowerment",
+        "known": "",
     }
     return next(pd.DataFrame([row | about]).itertuples())
 
@@ -193,6 +196,12 @@ def test_what_speaks_against_a_claim_comes_from_the_tables():
     assert "would be not testable" in words
     assert claims.against(claim(), *frames(0.1, 0), labels) == ["Nothing in the tables that its rule reads."]
     assert claims.against(claim(ci_low=-0.1), *frames(0.1, 0), labels) == ["The interval includes no effect."]
+
+
+def test_a_wide_interval_speaks_for_a_claim_of_inconsistency_and_a_narrow_one_against_it():
+    labels, row = {"empowerment": "Empowerment"}, claim(rule_name="inconsistency", ci_low=-0.1)
+    assert claims.against(row, *frames(-0.2, 0), labels) == ["Nothing in the tables that its rule reads."]
+    assert "expected on the same side (0.10 to 0.60)" in claims.against(row, *frames(0.1, 0), labels)[0]
 
 
 def test_a_claim_is_a_paragraph_in_which_markup_is_text():

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from peersupport.conclude.claims import VERDICTS
 from peersupport.conclude.grade import LEVEL_LABELS
+from peersupport.conclude.rules import VERDICTS
 from peersupport.describe.studies import RANDOMISED
 
 VERDICT_WORDS = {
@@ -92,8 +92,7 @@ def results_paragraph(found: Mapping, claims: pd.DataFrame) -> str:
     verdicts = ", ".join(f"{counted[v]} {VERDICT_WORDS[v]}" for v in VERDICTS)
     sentences = [
         f"{found['studies']} studies were included, among them reports of {found['randomised_trials']} randomised "
-        "trials "
-        f"with {found['people_in_randomised_trials']:,} people.",
+        f"trials with {found['people_in_randomised_trials']:,} people.",
         "Average effects by type of recovery (above 0, and for risk ratios above 1, favours peer support): "
         + "; ".join(map(_outcome, by_kind))
         + "."

@@ -8,8 +8,7 @@ RATIOS = ("OR", "RR", "HR", "IRR")
 OVERLAP = "unknown: the review's list of primary studies was not seen"
 COLUMNS = (
     "source review year population outcome_domain comparison time_point k n measure printed family effect ci_low "
-    "ci_high "
-    "comparable marks overlap"
+    "ci_high comparable marks overlap"
 ).split()
 
 

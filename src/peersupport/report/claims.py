@@ -5,9 +5,9 @@ import re
 import pandas as pd
 from markupsafe import Markup
 
-from peersupport.conclude.claims import RULES, SUPPORTED
 from peersupport.conclude.grade import DOMAINS, LEVEL_LABELS
 from peersupport.conclude.manuscript import VERDICT_WORDS
+from peersupport.conclude.rules import SUPPORTED
 from peersupport.pool.models import MAIN, outcome_labels
 from peersupport.report.html import block, contents, in_markdown, interval_text, pairs, table
 from peersupport.report.pictures import figure
@@ -25,7 +25,7 @@ def pages(summary):
     pooled = read_table("tables/pooled_outcomes.csv")
     pooled = pooled[pooled["model"].eq(MAIN)].set_index(keys)
     findings = read_table("tables/summary_of_findings.csv").set_index(keys)
-    ledger = read_table("tables/claims.csv")
+    ledger = read_table("tables/claims.csv").fillna({"outcomes": "", "known": ""})
     asked = read_table("claims.csv").set_index("claim_id")
     results = processed("results_paragraph.md").read_text("utf-8")
     return {
@@ -53,22 +53,28 @@ def carried(row):
     return f"{name}{style(row.estimate)}{reach}".replace("-", "\N{MINUS SIGN}")
 
 
-def outcomes_of(claim_id):
-    """The pooled outcomes that the claim's rule names."""
-    settings = RULES[claim_id][1] if claim_id in RULES else {}
-    named = settings.get("outcomes", [])
-    return named or ([(settings["outcome"], "smd")] if "outcome" in settings else [])
+def outcomes_of(row, pooled):
+    """The pooled outcomes that the claim's rule names, as keys of `pooled`."""
+    named = row.outcomes.split("; ")
+    return [key for key in pooled.index if key[0] in named]
+
+
+def says_findings_differ(row):
+    """Of such a claim a wide interval speaks for it, and a narrow one against it."""
+    return row.rule_name.startswith("inconsistency")
 
 
 def against(row, findings, pooled, labels):
     """Sentences: what in the tables speaks against the claim, or against relying on the number."""
     words = []
     spans = pd.notna(row.ci_low) and row.ci_low <= 0 <= row.ci_high
-    if spans and row.quantity in ("Hedges g", "log risk ratio"):
+    differ = says_findings_differ(row)
+    if spans and not differ and row.quantity in ("Hedges g", "log risk ratio"):
         words.append("The interval includes no effect.")
-    for key in outcomes_of(row.claim_id):
-        if key in pooled.index:
-            words += about_outcome(key, findings.loc[key], pooled.loc[key], labels)
+    for key in outcomes_of(row, pooled):
+        words += about_outcome(key, findings.loc[key], pooled.loc[key], labels, differ)
+    if row.known:
+        words.append(row.known)
     if row.verdict != row.verdict_left_out:
         other = VERDICT_WORDS[row.verdict_left_out]
         words.append(f"With trials that found no difference left out of the shares, the verdict would be {other}.")
@@ -77,11 +83,13 @@ def against(row, findings, pooled, labels):
     return words or ["What its rule asks is not met in full."]
 
 
-def about_outcome(key, finding, fit, labels):
+def about_outcome(key, finding, fit, labels, differ=False):
     words = []
-    if fit.pi_low <= 0 <= fit.pi_high:
-        reach = interval_text(fit.pi_low, fit.pi_high, key[1])
+    reach = interval_text(fit.pi_low, fit.pi_high, key[1])
+    if fit.pi_low <= 0 <= fit.pi_high and not differ:
         words.append(f"{labels[key[0]]}: in a new setting no effect is possible, too ({reach}).")
+    if differ and (fit.pi_low > 0 or fit.pi_high < 0):
+        words.append(f"{labels[key[0]]}: in a new setting the effect is expected on the same side ({reach}).")
     lower = [
         f"{name.lower()} ({finding[f'{domain}_reason']})" for domain, name in DOMAINS.items() if finding[domain] < 0
     ]
@@ -134,7 +142,7 @@ def claims_page(ledger, asked, findings, pooled, labels):
             "Verdict": verdict(row.verdict),
             "Carried by": row.reason,
             "Against it": " ".join(against(row, findings, pooled, labels)),
-            "Its rule": asked["rule"].get(row.claim_id),
+            "Its rule": row.rule,
             "Tables read": asked["evidence"].get(row.claim_id),
         }
         parts += [
