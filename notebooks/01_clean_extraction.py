@@ -27,12 +27,14 @@ from IPython.display import Markdown, display
 
 from peersupport.describe import agreement
 from peersupport.effects import select, signs
+from peersupport.effects.pools import pools
 from peersupport.effects.routes import effect_sizes
 from peersupport.figures import extraction as draw
 from peersupport.figures import style
 from peersupport.figures.prisma import draw_prisma
 from peersupport.intake import clean, provenance, reconcile, validation
 from peersupport.intake.rules import unknown_countries
+from peersupport.pool import models
 from peersupport.search import prisma
 from peersupport.search.duplicates import deduplicate, match, possible_duplicates
 from peersupport.search.exports import read_exports
@@ -167,7 +169,7 @@ Markdown(
 
 # %%
 clusters = clean.as_numbers(raw["clusters"], book["sheets"]["clusters"])
-converted, exclusions = effect_sizes(tables["outcomes"], tables["studies"], clusters, assumed_icc)
+converted, exclusions = effect_sizes(tables["outcomes"], tables["studies"], clusters, assumed_icc, book["events"])
 routes = converted.groupby(["family", "method", "conversion"]).agg(rows=("row_id", "size"), trials=("trial", "nunique"))
 display(readable(routes.reset_index()))
 display(readable(exclusions.groupby(["reason", "detail"]).size().rename("rows").reset_index()))
@@ -190,12 +192,13 @@ chosen = select.select(converted, book["instruments"], time_points, figures_used
 chosen = chosen.merge(tables["studies"][["study", "year"]], on="study", how="left")
 left = chosen.loc[~chosen.selected, ["row_id", "study", "outcome_domain", "instrument", "time_weeks", "selection"]]
 display(readable(left, 0))
-per_domain = chosen[chosen.selected].groupby(["family", "outcome_domain"]).trial.nunique()
+per_domain = pd.Series([pool.trials for pool in pools(chosen[chosen.selected], book)])
 Markdown(
     f"{chosen.selected.sum()} of {len(chosen)} effects, from {chosen[chosen.selected].trial.nunique()} trials, enter "
     "the "
-    f"main analysis. {(per_domain >= minimum_trials).sum()} of {len(per_domain)} domains have {minimum_trials} trials "
-    "or more."
+    f"main analysis. {(per_domain >= minimum_trials).sum()} of {len(per_domain)} outcomes, recovery types and unions "
+    f"have {minimum_trials} trials or more. {chosen.apart.sum()} effects, from {chosen[chosen.apart].trial.nunique()} "
+    "studies that are not randomised, are shown and pooled apart."
 )
 
 # %% [markdown]
@@ -221,7 +224,7 @@ Markdown(
 
 # %%
 uncorrected = clean.tidy(raw | {"corrections": raw["corrections"].iloc[:0]}, cells, book)
-as_printed, _ = effect_sizes(uncorrected["outcomes"], uncorrected["studies"], clusters, assumed_icc)
+as_printed, _ = effect_sizes(uncorrected["outcomes"], uncorrected["studies"], clusters, assumed_icc, book["events"])
 as_printed = select.select(as_printed, book["instruments"], time_points, figures_used)
 variants = {
     "main analysis": chosen,
@@ -232,7 +235,8 @@ variants = {
     ),
     "without corrections": as_printed,
 }
-moved = signs.compare(variants, minimum_trials, within_trial_correlation)
+settings = models.Settings(within_trial_correlation, minimum_trials)
+moved = models.compare(variants, settings, book)
 write_table(moved, "tables/direction_audit.csv")
 display(readable(moved, 3))
 span = moved.groupby("outcome_domain")["effect"].agg(lambda effect: effect.max() - effect.min())
@@ -302,10 +306,9 @@ Markdown(
 # Every outcome row is now in exactly one of `effects.csv` and `exclusions.csv`.
 
 # %%
-columns = """row_id study trial year outcome_domain recovery_type instrument time_point time_weeks family effect
-variance ci_low ci_high n_arm1 n_arm2 method source selected selection outcome_type contrast higher_is_better conversion
-assumptions direction_source flags secondary source_url
-locator""".split()
+columns = """row_id study trial year outcome_domain recovery_type instrument time_point time_weeks family event effect
+variance ci_low ci_high n_arm1 n_arm2 people randomised method source selected apart selection outcome_type contrast
+higher_is_better conversion assumptions direction_source flags secondary source_url locator""".split()
 for name, table in tables.items():
     write_table(table, f"{name}.csv")
 write_table(chosen[columns], "effects.csv")

@@ -33,23 +33,24 @@ from peersupport.figures import appraisal as lights
 from peersupport.figures import descriptive as draw
 from peersupport.figures import style, world
 from peersupport.moderate import over_time
-from peersupport.store.codebook import labels
+from peersupport.store.codebook import codebook, labels
 from peersupport.store.pictures import write_figure
 from peersupport.store.tables import read_reference, read_table, write_document, write_table
 from peersupport.text import tables as pub
 
 style.use_style()
 here = "02_descriptive_tables"
+book = codebook()
 
 # %%
 studies = read_table("studies.csv")
 outcomes = read_table("outcomes.csv")
 counts = desc.participants(studies, outcomes)
 trials = desc.one_per_trial(studies, counts)
-randomised = trials[trials["design"].isin(desc.RANDOMISED)]
+randomised = trials[trials["design_family"].eq("randomised")]
 
 # %%
-reports = studies["design"].isin(desc.RANDOMISED).sum()
+reports = studies["design_family"].eq("randomised").sum()
 Markdown(
     f"{len(studies)} studies report on {len(trials)} trials or samples. {reports} of the studies report randomised "
     f"trials; with companion reports joined these are {len(randomised)} trials. "
@@ -85,14 +86,14 @@ Markdown(
 # %%
 coded = ["design", "population", "age_group", "setting", "modality", "structure"]
 names = {column: labels(column) for column in [*coded, "condition_arm2", "helper_experience"]}
-names |= {item: labels("yes_no") for item in desc.REPORTING_ITEMS}
+names |= {item: labels("yes_no") for item in book["reporting_items"]}
 names["source_type"] = labels("source_type")
-characteristics = desc.characteristics(studies, counts, names)
+characteristics = desc.characteristics(studies, counts, names, list(book["reporting_items"]))
 write_table(characteristics, "tables/characteristics.csv")
 
 # %%
 main = characteristics["report_of"].isna() & characteristics["year"].between(window_start, window_end)
-main &= characteristics["design"].isin([labels("design")[code] for code in desc.RANDOMISED])
+main &= characteristics["design_family"].eq("randomised")
 table_1 = pub.PublicationTable(
     name="table1_trials",
     title=f"Table 1. Randomised trials of peer support, {window_start} to {window_end}",
@@ -181,8 +182,7 @@ Markdown(f"{sentence}.")
 # moved to video and telephone.
 
 # %%
-family = studies.assign(family=desc.design_family(studies))
-year_design = desc.by_year(family, "family", list(desc.DESIGN_FAMILY_LABEL))
+year_design = desc.by_year(studies, "design_family", list(labels("design_family")))
 year_delivery = desc.by_year(studies, "modality", list(delivery))
 write_table(year_design, "tables/studies_by_year_design.csv")
 write_table(year_delivery, "tables/studies_by_year_delivery.csv")
@@ -191,7 +191,7 @@ pandemic = (pandemic_start, pandemic_end, "Pandemic")
 
 # %%
 figure, (top, bottom) = style.new_figure(style.PAGE, 130, 2, 1)
-draw.stacked_years(top, year_design, desc.DESIGN_FAMILY_LABEL, style.DESIGN_FAMILY, style.DESIGN_FAMILY_HATCH, window)
+draw.stacked_years(top, year_design, labels("design_family"), style.DESIGN_FAMILY, style.DESIGN_FAMILY_HATCH, window)
 draw.stacked_years(bottom, year_delivery, delivery, style.MODALITY, style.MODALITY_HATCH, pandemic)
 top.set_title("A  By design")
 bottom.set_title("B  By delivery")
@@ -206,7 +206,7 @@ write_figure(
 )
 
 # %%
-remote = over_time.remote_share(studies, pandemic_start, pandemic_end, window_end)
+remote = over_time.remote_share(studies, book["remote_delivery"], pandemic_start, pandemic_end, window_end)
 write_table(remote, "tables/remote_delivery_by_period.csv")
 periods = "; ".join(
     f"{r.period}: {r.remote} of {r.of} ({r.share:.0%}, 95% CI {r.ci_low:.0%} to {r.ci_high:.0%})"
@@ -269,17 +269,19 @@ Markdown(
 # an item at 0.
 
 # %%
-reporting = fidelity.reporting(studies)
+reporting = fidelity.reporting(studies, book["reporting_items"], labels("design_family"))
 write_table(reporting, "tables/reporting.csv")
-indices = fidelity.fidelity_table(studies)
+indices = fidelity.fidelity_table(studies, book["fidelity_items"])
 write_table(indices, "tables/fidelity_index.csv")
-families = {"all": "All studies", **desc.DESIGN_FAMILY_LABEL}
+families = {"all": "All studies", **labels("design_family")}
 families.pop("nr")  # too few to show; in the table
 figure, axes = style.new_figure(style.PAGE, 100)
-draw.reporting_dots(axes, reporting, desc.REPORTING_LABEL, families)
+draw.reporting_dots(axes, reporting, book["reporting_items"], families)
 figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 every = reporting[reporting["design_family"] == "all"].set_index("item")
-text = "; ".join(f"{desc.REPORTING_LABEL[item].lower()} {row.yes} ({row.share:.0%})" for item, row in every.iterrows())
+text = "; ".join(
+    f"{book['reporting_items'][item].lower()} {row.yes} ({row.share:.0%})" for item, row in every.iterrows()
+)
 write_figure(
     figure,
     "02_reporting",

@@ -26,18 +26,20 @@ baseline_risk = 0.2
 import pandas as pd
 from IPython.display import Markdown
 
+from peersupport.effects.pools import outcome_labels, pools
 from peersupport.figures.diagnostic import domain_page
 from peersupport.figures.forest import forest, summary_forest
 from peersupport.figures.style import use_style
 from peersupport.pool import absolute, influence, models, small_study
 from peersupport.pool.fit import univariate
-from peersupport.store import codebook
+from peersupport.store.codebook import codebook
 from peersupport.store.pictures import write_figure
 from peersupport.store.tables import read_table, write_table
 from peersupport.text import sentences
 from peersupport.text.screen import readable
 
 use_style()
+book = codebook()
 settings = models.Settings(
     correlation=within_trial_correlation,
     minimum_trials=minimum_trials,
@@ -57,14 +59,13 @@ settings = models.Settings(
 # %%
 risk = read_table("tables/risk_of_bias.csv")
 effects = models.with_study_facts(read_table("effects.csv"), read_table("studies.csv"), risk)
-labels = models.outcome_labels(codebook.codebook()["codes"])
-domains = models.domains(effects, minimum_trials, list(codebook.labels("outcome_domain")))
-held = effects[effects["selected"]].groupby(["outcome_domain", "family"])["trial"].nunique()
-too_few = held[held < minimum_trials]
+labels = outcome_labels(book)
+domains = models.domains(effects, minimum_trials, book)
+too_few = [pool for pool in pools(effects[effects["selected"]], book) if pool.trials < minimum_trials]
 Markdown(
     f"{len(domains)} domains have {minimum_trials} trials or more. Not pooled, with their number of "
     + "trials: "
-    + ", ".join(f"{labels[name]} {k} ({family})" for (name, family), k in too_few.items())
+    + ", ".join(f"{labels[pool.name]} {pool.trials} ({pool.family})" for pool in too_few)
     + "."
 )
 
@@ -120,7 +121,7 @@ Markdown(
 # effect of one new setting is expected.
 
 # %%
-sections = models.sections(main)
+sections = models.sections(main, book["recovery_types"])
 figure = summary_forest(sections, labels, title="Peer support against the comparator, by outcome")
 in_words = "; ".join(f"{labels[name]} {sentences.effect_text(f)}" for (name, _), f in main.items())
 write_figure(
@@ -138,7 +139,8 @@ write_figure(
 # models agree, and how the trials were judged.
 
 # %%
-findings = [sentences.finding(fitted, models.MAIN, labels[name]) for (name, _), fitted in fits.items()]
+model_labels = models.model_labels(settings)
+findings = [sentences.finding(fitted, models.MAIN, labels[name], model_labels) for (name, _), fitted in fits.items()]
 Markdown("\n".join(f"- {sentence}" for sentence in findings))
 
 # %% [markdown]
@@ -168,7 +170,7 @@ for domain in domains:
     )
 
 # %%
-widest = max(main, key=lambda key: main[key].trials if key[0] not in models.RECOVERY_TYPES else 0)
+widest = max(main, key=lambda key: main[key].trials if key[0] not in book["recovery_types"] else 0)
 forests[widest]
 
 # %%
@@ -184,7 +186,6 @@ Markdown(
 # side by side, and what single trials do to the average and to its spread.
 
 # %%
-model_labels = {name: model.label for name, model in models.MODELS.items()}
 tables = {key: influence.page_tables(fit) for key, fit in main.items()}
 pages = {}
 for key, fitted in fits.items():

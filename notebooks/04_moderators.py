@@ -30,8 +30,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from peersupport.describe.countries import INCOME
-from peersupport.describe.fidelity import FIDELITY_ITEMS
-from peersupport.describe.studies import RANDOMISED, one_per_trial, participants
+from peersupport.describe.studies import one_per_trial, participants
 from peersupport.figures import moderators as draw
 from peersupport.figures import style
 from peersupport.moderate import regression, subgroups
@@ -39,16 +38,14 @@ from peersupport.moderate.over_time import follow_up_classes, long_follow_up, pe
 from peersupport.moderate.trials import (
     ABSENT,
     ALL_RECOVERY,
-    EXTRA_LEVELS,
-    GROUPINGS,
-    JOINT,
-    OUTCOMES,
-    TERMS,
+    groupings,
+    level_labels,
     outcome_rows,
     study_facts,
+    terms,
     trial_table,
 )
-from peersupport.store.codebook import labels
+from peersupport.store.codebook import codebook, column_labels, labels
 from peersupport.store.pictures import write_figure
 from peersupport.store.tables import read_reference, read_table, write_table
 from peersupport.text.numbers import interval, p_text
@@ -59,7 +56,9 @@ here = "04_moderators"
 effects, studies = read_table("effects.csv"), read_table("studies.csv")
 outcomes = read_table("outcomes.csv")
 risk = read_table("tables/risk_of_bias.csv")
-facts = study_facts(studies, risk, read_reference("countries.csv"))
+book = codebook()
+moderators, fidelity_items = book["moderators"], book["fidelity_items"]
+facts = study_facts(studies, risk, read_reference("countries.csv"), moderators, fidelity_items)
 
 # %% [markdown]
 # ## One effect per trial
@@ -70,13 +69,15 @@ facts = study_facts(studies, risk, read_reference("countries.csv"))
 
 # %%
 selected = effects[effects["selected"]]
+names_of_outcomes = moderators["outcomes"]
 trials = {
-    outcome: trial_table(outcome_rows(selected, outcome), facts, within_trial_correlation) for outcome in OUTCOMES
+    outcome: trial_table(outcome_rows(selected, outcome), facts, within_trial_correlation, moderators)
+    for outcome in names_of_outcomes
 }
 everything = trials[ALL_RECOVERY]
 Markdown(
     "Trials per outcome: "
-    + ", ".join(f"{label.lower()} {len(trials[outcome])}" for outcome, label in OUTCOMES.items())
+    + ", ".join(f"{label.lower()} {len(trials[outcome])}" for outcome, label in names_of_outcomes.items())
     + f". In {everything['modality'].eq('nr').sum()} of {len(everything)} trials the source does not tell how peer "
     f"support was delivered, in {everything['peer_training'].eq('nr').sum()} not whether the peers were trained, in "
     f"{everything['supervision'].eq('nr').sum()} not whether they were supervised."
@@ -90,24 +91,17 @@ Markdown(
 # fidelity items are there twice: `nr` as missing, and `nr` counted as absent.
 
 # %%
-codes = {name: name.removesuffix(ABSENT) for name in GROUPINGS}
-codes |= {"distance": "modality", "risk_of_bias": "judgement"}
-codes |= {item: "yes_no" for item in FIDELITY_ITEMS}
-level_labels = {
-    name: {k: v for k, v in labels(codes[name]).items() if k != "nr"} | EXTRA_LEVELS
-    for name in GROUPINGS
-    if name not in ("income_group", "decade") and not name.endswith(ABSENT)
-}
-level_labels["income_group"] = INCOME | EXTRA_LEVELS
-level_labels["decade"] = {decade: decade for decade in sorted(everything["decade"].unique())}
-level_labels |= {f"{item}{ABSENT}": {"yes": "Yes", "no_or_nr": EXTRA_LEVELS["no_or_nr"]} for item in FIDELITY_ITEMS}
+headings = groupings(moderators["groups"])
+derived = {"risk_of_bias": labels("judgement"), "income_group": INCOME}
+derived["decade"] = {decade: decade for decade in sorted(facts["decade"].dropna().unique())}
+levels = level_labels(moderators["groups"], lambda name: derived.get(name) or column_labels("studies", name))
 
 # %%
 by_group = pd.concat(
     [
-        subgroups.subgroups(trials[outcome], outcome, name, list(level_labels[name]), few_trials_subgroup)
-        for outcome in OUTCOMES
-        for name in GROUPINGS
+        subgroups.subgroups(trials[outcome], outcome, name, list(levels[name]), few_trials_subgroup)
+        for outcome in names_of_outcomes
+        for name in headings
     ],
     ignore_index=True,
 )
@@ -124,22 +118,9 @@ Markdown(
 # Two pages per outcome: for whom and where, and how delivered and supported.
 
 # %%
+page_of = {name: moderators["groups"][name.removesuffix(ABSENT)]["page"] for name in headings}
 pages = {
-    "whom": (
-        "for whom and where",
-        ["population", "setting", "income_group", "condition_arm2", "risk_of_bias", "decade"],
-    ),
-    "how": (
-        "how delivered and supported",
-        [
-            "modality",
-            "distance",
-            "structure",
-            "helper_experience",
-            *FIDELITY_ITEMS,
-            *(f"{item}{ABSENT}" for item in FIDELITY_ITEMS),
-        ],
-    ),
+    page: (what, [name for name in headings if page_of[name] == page]) for page, what in moderators["pages"].items()
 }
 
 # %%
@@ -152,20 +133,20 @@ note = (
 index, drawn = alone.set_index(["outcome", "moderator"]), {}
 
 # %%
-for outcome, (page, (what, names)) in [(o, p) for o in OUTCOMES for p in pages.items()]:
+for outcome, (page, (what, names)) in [(o, p) for o in names_of_outcomes for p in pages.items()]:
     blocks = []
     for name in names:
         both = by_group[by_group["outcome"].eq(outcome) & by_group["moderator"].eq(name)]
-        rows = index.loc[[(outcome, name)]].assign(label=lambda t, n=name: t["level"].map(level_labels[n]))
-        blocks.append({"heading": GROUPINGS[name], "test": draw.between_levels(both), "rows": rows})
-    figure = draw.subgroup_forest(blocks, f"{OUTCOMES[outcome]}: {what}", note)
+        rows = index.loc[[(outcome, name)]].assign(label=lambda t, n=name: t["level"].map(levels[n]))
+        blocks.append({"heading": headings[name], "test": draw.between_levels(both), "rows": rows})
+    figure = draw.subgroup_forest(blocks, f"{names_of_outcomes[outcome]}: {what}", note)
     shown = pd.concat([block["rows"] for block in blocks])
     best = shown[shown["warning"].eq("")].sort_values("effect")
     drawn[outcome, page] = write_figure(
         figure,
         f"04_subgroups_{page}_{outcome}",
         notebook=here,
-        title=f"Subgroups, {what}: {OUTCOMES[outcome].lower()}",
+        title=f"Subgroups, {what}: {names_of_outcomes[outcome].lower()}",
         alt_text=f"Pooled effects of {len(shown)} subgroups. Of those with {few_trials_subgroup} trials or more they "
         f"run from g = {best['effect'].iloc[0]:.2f} ({best['label'].iloc[0].lower()}) to {best['effect'].iloc[-1]:.2f} "
         f"({best['label'].iloc[-1].lower()}).",
@@ -180,13 +161,13 @@ drawn[ALL_RECOVERY, "how"]
 # %%
 tests = by_group.dropna(subset=["p_between"]).drop_duplicates(["outcome", "moderator", "tau2_model"])
 joined = tests[tests["outcome"].eq(ALL_RECOVERY)]
-joined = joined.assign(moderator=joined["moderator"].map(GROUPINGS))
+joined = joined.assign(moderator=joined["moderator"].map(headings))
 readable(joined[["moderator", "tau2_model", "q_between", "df_between", "df_residual", "p_between"]], 3)
 
 # %%
 both = tests.pivot(index=["outcome", "moderator"], columns="tau2_model", values="p_between")
 clear = both[both.max(axis=1) < 0.05]
-named = "; ".join(f"{OUTCOMES[o].lower()} by {GROUPINGS[m].lower()}" for o, m in clear.index)
+named = "; ".join(f"{names_of_outcomes[o].lower()} by {headings[m].lower()}" for o, m in clear.index)
 Markdown(
     f"{len(both)} tests between levels were made, so about {0.05 * len(both):.0f} would fall below p = 0.05 by chance "
     f"alone. With separate and with common spread alike, {len(clear)} do: {named or 'none'}. The list is to be read as "
@@ -200,17 +181,17 @@ Markdown(
 # readers would act on. The two readings of "not reported" bracket what the sheets can say about it.
 
 # %%
-items = [name for item in FIDELITY_ITEMS for name in (item, f"{item}{ABSENT}")]
+items = [name for item in fidelity_items for name in (item, f"{item}{ABSENT}")]
 fidelity = alone[alone["outcome"].eq(ALL_RECOVERY) & alone["moderator"].isin(items)]
-fidelity = fidelity.assign(moderator=fidelity["moderator"].map(GROUPINGS))
+fidelity = fidelity.assign(moderator=fidelity["moderator"].map(headings))
 readable(fidelity[["moderator", "level", "k", "n", "effect", "ci_low", "ci_high", "p_between", "warning"]])
 
 # %%
-told = everything[list(FIDELITY_ITEMS)].ne("nr")
-said_no = everything[list(FIDELITY_ITEMS)].eq("no").sum()
+told = everything[list(fidelity_items)].ne("nr")
+said_no = everything[list(fidelity_items)].eq("no").sum()
 Markdown(
     f"All four items are answered in {told.all(axis=1).sum()} of {len(everything)} trials. An explicit no is given for "
-    + ", ".join(f"{GROUPINGS[item].lower()} {said_no[item]} times" for item in said_no.index)
+    + ", ".join(f"{headings[item].lower()} {said_no[item]} times" for item in said_no.index)
     + ". Where no source says no, a comparison of yes with not reported compares reports, not programmes."
 )
 
@@ -221,27 +202,31 @@ Markdown(
 # with few trials. The size of a trial is taken on a log scale.
 
 # %%
+named_terms = terms(moderators["slopes"])
 options = {"permutations": permutations, "seed": seed, "few": few_trials_regression}
 tables = [
     regression.meta_regression(trials[outcome], outcome, [term], "single", **options)
-    for outcome in OUTCOMES
-    for term in TERMS
+    for outcome in names_of_outcomes
+    for term in named_terms
 ]
-tables += [regression.meta_regression(trials[outcome], outcome, JOINT, "joint", **options) for outcome in OUTCOMES]
+tables += [
+    regression.meta_regression(trials[outcome], outcome, moderators["joint"], "joint", **options)
+    for outcome in names_of_outcomes
+]
 regressions = pd.concat(tables, ignore_index=True)
 write_table(regressions, "tables/meta_regression.csv")
 slopes = regressions[regressions["term"].ne("intercept")]
 shown = "outcome term estimate ci_low ci_high p_value p_permutation k r2 warning note".split()
 single = slopes[slopes["model"].eq("single")]
-readable(single[shown].replace({"outcome": OUTCOMES, "term": TERMS}), 3)
+readable(single[shown].replace({"outcome": names_of_outcomes, "term": named_terms}), 3)
 
 # %%
 fitted = single.dropna(subset=["estimate"])
 strong = fitted[(fitted["p_value"] < 0.05) & (fitted["p_permutation"] < 0.05)]
 few = single["warning"].ne("").sum()
 phrases = [
-    f"{OUTCOMES[row.outcome].lower()}, {TERMS[row.term].lower()}: {row.estimate:+.2f} ({row.ci_low:.2f} to "
-    f"{row.ci_high:.2f})"
+    f"{names_of_outcomes[row.outcome].lower()}, {named_terms[row.term].lower()}: {row.estimate:+.2f} "
+    f"({row.ci_low:.2f} to {row.ci_high:.2f})"
     for row in strong.itertuples()
 ]
 Markdown(
@@ -252,16 +237,24 @@ Markdown(
 )
 
 # %%
-for outcome, label in OUTCOMES.items():
+for outcome, label in names_of_outcomes.items():
     panels = []
     for row in fitted[fitted["outcome"].eq(outcome)].itertuples():
-        unit = TERMS[row.term].rpartition(", ")[2]
+        unit = moderators["slopes"][row.term]["unit"]
         change = interval(row.estimate, row.ci_low, row.ci_high, "smd")
         text = f"change in g {change}\n{unit}\nk = {row.k}, permutation {p_text(row.p_permutation)}"
         line = regression.regression_line(trials[outcome], row.term)
-        panels.append({"term": row.term, "trials": trials[outcome], "line": line, "text": text})
+        panels.append(
+            {
+                "term": row.term,
+                "slope": moderators["slopes"][row.term],
+                "trials": trials[outcome],
+                "line": line,
+                "text": text,
+            }
+        )
     figure = draw.bubbles(panels, f"{label}: effect against each moderator")
-    words = [f"{TERMS[r.term]} {r.estimate:+.2f}" for r in fitted[fitted["outcome"].eq(outcome)].itertuples()]
+    words = [f"{named_terms[r.term]} {r.estimate:+.2f}" for r in fitted[fitted["outcome"].eq(outcome)].itertuples()]
     drawn[outcome, "bubbles"] = write_figure(
         figure,
         f"04_bubbles_{outcome}",
@@ -281,19 +274,19 @@ drawn[ALL_RECOVERY, "bubbles"]
 
 # %%
 joint = slopes[slopes["model"].eq("joint")]
-readable(joint[shown].replace({"outcome": OUTCOMES, "term": TERMS}), 3)
+readable(joint[shown].replace({"outcome": names_of_outcomes, "term": named_terms}), 3)
 
 # %%
 whole = joint[joint["outcome"].eq(ALL_RECOVERY)].set_index("term")
 clear = joint[(joint["ci_low"] > 0) | (joint["ci_high"] < 0)]
-thin = joint.loc[joint["k"] < few_trials_regression * len(JOINT), "outcome"].nunique()
+thin = joint.loc[joint["k"] < few_trials_regression * len(moderators["joint"]), "outcome"].nunique()
 Markdown(
     f"In all recovery outcomes {whole['k'].iloc[0]} of {len(everything)} trials state all four. Per point of the "
     "fidelity "
     f"index the effect differs by {whole.estimate.iloc[0]:+.2f} ({whole.ci_low.iloc[0]:.2f} to "
     f"{whole.ci_high.iloc[0]:.2f}). "
     f"{len(clear)} of {len(joint)} slopes have an interval that leaves 0 out. **Warning.** In {thin} of "
-    f"{len(OUTCOMES)} outcomes there are fewer than {few_trials_regression} trials per moderator."
+    f"{len(names_of_outcomes)} outcomes there are fewer than {few_trials_regression} trials per moderator."
 )
 
 # %% [markdown]
@@ -302,9 +295,9 @@ Markdown(
 # A slope belongs to everything that its moderator goes along with. Before reading one, look here what else changes.
 
 # %%
-pairs = regression.correlations(everything, [term for term in TERMS if term != "fidelity_index"])
+pairs = regression.correlations(everything, [term for term in named_terms if term != "fidelity_index"])
 write_table(pairs, "tables/moderator_correlations.csv")
-short = {term: TERMS[term].split(",")[0] for term in TERMS if term != "fidelity_index"}
+short = {term: moderators["slopes"][term]["label"] for term in named_terms if term != "fidelity_index"}
 figure = draw.correlation_matrix(pairs, short)
 close = pairs[pairs["rho"].abs() >= 0.5].sort_values("rho", key=abs, ascending=False)
 named = "; ".join(
@@ -350,7 +343,7 @@ lengths = {
 }
 classes = follow_up_classes(rows["time_weeks"], long_follow_up_weeks)
 parts = [
-    trial_table(rows[classes.eq(c)], facts, within_trial_correlation).assign(length=c)
+    trial_table(rows[classes.eq(c)], facts, within_trial_correlation, moderators).assign(length=c)
     for c in lengths
     if classes.eq(c).any()
 ]
@@ -363,7 +356,7 @@ readable(over_time[["split", "label", "k", "n", "effect", "ci_low", "ci_high", "
 # %%
 counts = participants(studies, outcomes)
 randomised = one_per_trial(studies, counts)
-randomised = randomised[randomised["design"].isin(RANDOMISED)]
+randomised = randomised[randomised["design_family"].eq("randomised")]
 length = long_follow_up(randomised, outcomes, long_follow_up_weeks)
 order = [*labels("modality"), "nr"]
 length = length.set_index("modality").reindex(order).dropna(subset=["trials"]).reset_index()

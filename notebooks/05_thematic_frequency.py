@@ -29,7 +29,7 @@ from IPython.display import Markdown, display
 
 from peersupport.describe import themes as thm
 from peersupport.describe import votes as swim
-from peersupport.describe.studies import NOT_REPORTED, RANDOMISED, one_per_trial, participants
+from peersupport.describe.studies import NOT_REPORTED, one_per_trial, participants
 from peersupport.figures import style, thematic
 from peersupport.store.codebook import labels
 from peersupport.store.pictures import write_figure
@@ -125,10 +125,9 @@ Markdown(
 )
 
 # %% [markdown]
-# ## By population, delivery, setting and perspective
+# ## By population, delivery and setting
 #
-# The shade is the share of a group's studies, the number their count. Whose perspective a study reports is no column
-# of the sheets; it is inferred from the population and from words in the title (`themes.perspective`).
+# The shade is the share of a group's studies, the number their count.
 
 # %%
 population, setting = labels("population"), labels("setting")
@@ -137,7 +136,6 @@ groupings = {
     "population": (by_study["population"], population),
     "modality": (by_study["modality"].fillna("nr"), delivery),
     "setting": (by_study["setting"].fillna("nr"), {**setting, **NOT_REPORTED}),
-    "perspective": (thm.perspective(studies), thm.PERSPECTIVES),
 }
 tables = {
     grouping: thm.frequency_by(reported, series, grouping, list(levels))
@@ -156,20 +154,20 @@ write_figure(
 )
 
 # %%
-others = ["modality", "setting", "perspective"]
+others = ["modality", "setting"]
 figure = thematic.share_heatmap(
     [tables[grouping] for grouping in others],
     [thm.levels_present(tables[grouping], groupings[grouping][1]) for grouping in others],
     name,
     groups,
-    ["Delivery", "Setting", "Perspective"],
+    ["Delivery", "Setting"],
 )
 write_figure(
     figure,
     "05_themes_by_delivery",
     notebook=here,
-    title="Themes by delivery, setting and perspective",
-    alt_text=f"Heat map of {len(name)} themes by delivery, setting and perspective with counts of studies.",
+    title="Themes by delivery and setting",
+    alt_text=f"Heat map of {len(name)} themes by delivery and setting with counts of studies.",
 )
 
 # %% [markdown]
@@ -292,7 +290,7 @@ Markdown(
 outcomes, effects = read_table("outcomes.csv"), read_table("effects.csv")
 counts = participants(studies, outcomes)
 trials = one_per_trial(studies, counts)
-randomised = trials[trials["design"].isin(RANDOMISED)].set_index("trial")
+randomised = trials[trials["design_family"].eq("randomised")].set_index("trial")
 rows = swim.row_directions(outcomes, effects)
 votes = swim.trial_directions(rows[rows["trial"].isin(randomised.index)], vote_majority)
 unpooled = swim.not_pooled(votes, effects, minimum_trials)

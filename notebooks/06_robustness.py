@@ -16,8 +16,7 @@
 
 # %% tags=["parameters"]
 multiverse = {
-    "window": {"all years": {}, "2020 to 2025": {"year": [2020, 2021, 2022, 2023, 2024, 2025]}},
-    "designs": {"all controlled": {}, "randomised": {"design": ["rct", "cluster_rct", "pilot_rct"]}},
+    "window": {"all years": {}, "window": {}},
     "helpers": {"any experience": {}, "mental distress": {"helper_experience": ["distress"]}},
     "comparator": {"any": {}, "usual care or waiting list": {"condition_arm2": ["care_as_usual", "waitlist"]}},
     "risk_of_bias": {
@@ -40,6 +39,8 @@ multiverse = {
     "estimator": ["REML", "fixed", "DL", "PM", "ML", "HE", "SJ"],
     "interval": ["hartung_knapp", "wald", "hartung_knapp_conservative"],
 }
+window_start = 2020
+window_end = 2025
 minimum_trials = 3
 multiverse_trials = 5
 correction_trials = 10
@@ -53,12 +54,13 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
+from peersupport.effects.pools import outcome_labels
 from peersupport.figures import robustness as draw
 from peersupport.figures import style
 from peersupport.multiverse import choices, curve, data_sets, evaluate, workers
 from peersupport.multiverse.subsets import Plan, all_subsets
 from peersupport.pool import models
-from peersupport.store import codebook
+from peersupport.store.codebook import codebook
 from peersupport.store.pictures import write_figure
 from peersupport.store.tables import read_table, write_table
 from peersupport.text.screen import readable
@@ -66,7 +68,8 @@ from peersupport.text.screen import readable
 style.use_style()
 here = "06_robustness"
 limits = evaluate.Limits(minimum_trials, correction_trials)
-labels = models.outcome_labels(codebook.codebook()["codes"])
+book = codebook()
+labels = outcome_labels(book)
 
 # %% [markdown]
 # ## The choices
@@ -81,8 +84,9 @@ labels = models.outcome_labels(codebook.codebook()["codes"])
 effects = models.with_study_facts(
     read_table("effects.csv"), read_table("studies.csv"), read_table("tables/risk_of_bias.csv")
 )
-taken = choices.selections(effects, codebook.codebook()["instruments"], multiverse)
-families = choices.families(effects, multiverse_trials, list(codebook.labels("outcome_domain")))
+multiverse = choices.in_window(multiverse, window_start, window_end)
+taken = choices.selections(effects, book["instruments"], multiverse)
+families = choices.families(effects, multiverse_trials, book)
 names = {key: labels[key[0]] + (" (risk ratio)" if key[1] == "log_rr" else "") for key in families}
 data = {}
 for key, rows in families.items():
@@ -115,7 +119,7 @@ everything = pd.concat(keyed.values(), ignore_index=True)
 everything = everything[["outcome_domain", "family", *everything.columns[:-2]]]
 write_table(everything, "tables/multiverse.csv")
 settings = models.Settings(multiverse["rho"][0], minimum_trials)
-domains = models.domains(effects, multiverse_trials, list(codebook.labels("outcome_domain")))
+domains = models.domains(effects, multiverse_trials, book)
 alone = {(d.name, d.family): models.fit_model(d, models.MAIN, settings).effect for d in domains}
 apart = max(abs(grids[key]["effect"].flat[0] - alone[key]) for key in grids)
 Markdown(

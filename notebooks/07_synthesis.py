@@ -31,14 +31,14 @@ from IPython.display import Markdown
 
 from peersupport.conclude import claims, grade, manuscript, reviews
 from peersupport.conclude.evidence import Evidence, votes_for_claims
-from peersupport.describe.studies import RANDOMISED, one_per_trial, participants
+from peersupport.describe.studies import one_per_trial, participants
 from peersupport.describe.votes import row_directions
+from peersupport.effects.pools import outcome_labels
 from peersupport.effects.select import name_instrument
 from peersupport.figures import style, synthesis
-from peersupport.moderate.over_time import REMOTE
-from peersupport.moderate.trials import ALL_RECOVERY, OUTCOMES, study_facts, trial_table
+from peersupport.moderate.trials import ALL_RECOVERY, study_facts, trial_table
 from peersupport.pool import models
-from peersupport.store import codebook
+from peersupport.store.codebook import codebook
 from peersupport.store.pictures import write_figure
 from peersupport.store.project import processed, project_root
 from peersupport.store.tables import read_reference, read_table, write_document, write_table
@@ -50,8 +50,9 @@ effects, studies = read_table("effects.csv"), read_table("studies.csv")
 outcomes = read_table("outcomes.csv")
 pooled = read_table("tables/pooled_outcomes.csv")
 main = pooled[pooled["model"].eq(models.MAIN)]
-labels = models.outcome_labels(codebook.codebook()["codes"])
-labels |= OUTCOMES | codebook.labels("barrier") | codebook.labels("population")
+book = codebook()
+labels = outcome_labels(book) | book["moderators"]["outcomes"]
+labels |= book["codes"]["barrier"] | book["codes"]["population"]
 
 # %% [markdown]
 # ## The evidence that the rules read
@@ -62,12 +63,13 @@ labels |= OUTCOMES | codebook.labels("barrier") | codebook.labels("population")
 # beside.
 
 # %%
-domains = models.domains(effects, minimum_trials, list(codebook.labels("outcome_domain")))
+domains = models.domains(effects, minimum_trials, book)
 risk = read_table("tables/risk_of_bias.csv")
-facts = study_facts(studies, risk, read_reference("countries.csv"))
+moderators = book["moderators"]
+facts = study_facts(studies, risk, read_reference("countries.csv"), moderators, book["fidelity_items"])
 trials = pd.concat(
     [
-        trial_table(domain.rows, facts, within_trial_correlation).assign(
+        trial_table(domain.rows, facts, within_trial_correlation, moderators).assign(
             outcome_domain=domain.name, family=domain.family
         )
         for domain in domains
@@ -79,8 +81,7 @@ votes = votes_for_claims(domain_votes, signs, outcomes, studies, vote_majority)
 barriers = read_table("tables/barrier_ranks.csv")
 
 # %%
-aliases = codebook.codebook()["instruments"]
-named = [name_instrument(text, aliases) for text in outcomes["instrument"].fillna("")]
+named = [name_instrument(text, book["instruments"]) for text in outcomes["instrument"].fillna("")]
 evidence = Evidence(
     pooled=main,
     trials=trials,
@@ -93,9 +94,9 @@ evidence = Evidence(
     outcomes=outcomes.assign(instrument=[name for name, _ in named]),
     income=read_table("tables/trials_by_income.csv"),
     labels=labels,
-    arm1=codebook.codebook()["arms"]["arm1"]["name"],
-    randomised=RANDOMISED,
-    remote=REMOTE,
+    arm1=book["arms"]["arm1"]["name"],
+    randomised=book["design_families"]["randomised"]["designs"],
+    remote=book["remote_delivery"],
     correlation=within_trial_correlation,
 )
 without = votes[votes["outcome_domain"].eq(ALL_RECOVERY)]["direction"].eq("neither")
@@ -243,7 +244,7 @@ Markdown(
 
 # %%
 randomised = one_per_trial(studies, participants(studies, outcomes))
-people = randomised.loc[randomised["design"].isin(RANDOMISED), "participants"].sum()
+people = randomised.loc[randomised["design_family"].eq("randomised"), "participants"].sum()
 followed = read_table("tables/long_follow_up.csv").set_index("modality").loc["digital"]
 flow = read_table("tables/prisma.csv")
 numbers = manuscript.numbers(

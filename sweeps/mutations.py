@@ -24,7 +24,7 @@ from peersupport.effects import routes, select
 from peersupport.intake import clean, reconcile, rules, schema, validation
 from peersupport.pool import models
 from peersupport.store import sheets
-from peersupport.store.codebook import codebook, labels
+from peersupport.store.codebook import codebook
 from peersupport.store.sheets import read_raw
 
 SEED = 27182818
@@ -63,7 +63,7 @@ class Chain:
             return self.results, self.flags
         self.tables = self.tables or tables
         clusters = clean.as_numbers(raw["clusters"], self.book["sheets"]["clusters"])
-        found, _ = routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05)
+        found, _ = routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05, self.book["events"])
         chosen = select.select(found, self.book["instruments"])
         chosen = chosen.merge(tables["studies"][["study", "year"]], on="study", how="left")
         flags = {(row.row_id, flag) for row in chosen.itertuples() for flag in row.flags.split("; ")}
@@ -99,6 +99,7 @@ def remember_steps():
     if hasattr(validation.check_schema, "answers"):
         return
     validation.CROSS_RULES = tuple(remembering_sheets(rule) for rule in validation.CROSS_RULES)
+    validation.implausible = remembering_sheets(validation.implausible)
     validation.decided_values = remembering_sheets(validation.decided_values)
     validation.check_schema = remembering(validation.check_schema, same_table, drained=True)
     rules._figures = remembering(rules._figures, same_table)
@@ -168,8 +169,7 @@ def said(problems):
 
 def pooled(chosen):
     """The main model of every pooled domain."""
-    order = list(labels("outcome_domain"))
-    fits = [models.fit_model(d, models.MAIN, models.Settings()) for d in models.domains(chosen, 3, order)]
+    fits = [models.fit_model(d, models.MAIN, models.Settings()) for d in models.domains(chosen, 3, codebook())]
     return models.pooled_table(fits).drop(columns=["note"])
 
 

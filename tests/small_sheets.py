@@ -9,13 +9,13 @@ import io
 from pathlib import Path
 
 import openpyxl
-import yaml
 
 from peersupport.effects import routes, select
 from peersupport.intake import clean, schema
+from peersupport.store.codebook import read_codebook
 
 CODEBOOK = Path(__file__).parents[1] / "data/raw/codebook.yml"
-BOOK = yaml.safe_load(CODEBOOK.read_text(encoding="utf-8"))
+BOOK = read_codebook(CODEBOOK.read_text(encoding="utf-8"))
 NAMES = [name for entry in BOOK["sheets"].values() for name in entry["files"]]
 URL = "https://example.org/report"
 
@@ -436,6 +436,6 @@ def through(raw) -> dict:
     """The tidy tables, and the effects and exclusions that come of them."""
     tables = tidied(raw)
     clusters = clean.as_numbers(raw["clusters"], BOOK["sheets"]["clusters"])
-    found, left_out = routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05)
+    found, left_out = routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05, BOOK["events"])
     chosen = select.select(found, BOOK["instruments"])
     return tables | {"effects": chosen, "exclusions": left_out}

@@ -331,9 +331,23 @@ def test_primary_challenges(table, expected):
 )
 def test_cost_evidence_lacking(with_cost, expected):
     trials = [f"T{i}" for i in range(100)]
-    studies = pd.DataFrame({"study": trials, "trial": trials, "design": "rct", "condition_arm2": None})
-    extra = {"study": "T0-cost", "trial": "T0", "design": "economic_evaluation", "condition_arm2": "waitlist"}
-    single = {"study": "S", "trial": "S", "design": "pre_post", "condition_arm2": "none"}
+    studies = pd.DataFrame(
+        {"study": trials, "trial": trials, "design": "rct", "design_family": "randomised", "condition_arm2": None}
+    )
+    extra = {
+        "study": "T0-cost",
+        "trial": "T0",
+        "design": "economic_evaluation",
+        "design_family": "non_randomised",
+        "condition_arm2": "waitlist",
+    }
+    single = {
+        "study": "S",
+        "trial": "S",
+        "design": "pre_post",
+        "design_family": "non_randomised",
+        "condition_arm2": "none",
+    }
     outcomes = pd.DataFrame({"trial": [*trials[:with_cost], "S"], "outcome_domain": "cost"})
     tables = {"studies": pd.concat([studies, pd.DataFrame([extra, single])]), "outcomes": outcomes}
     assert verdict("C16", **tables) == expected
@@ -464,18 +478,20 @@ def ledger_and_paragraph(raw):
     tables = clean.tidy(raw, clean.decisions(raw), book)
     clusters = clean.as_numbers(raw["clusters"], book["sheets"]["clusters"])
     studies, outcomes = tables["studies"], tables["outcomes"]
-    converted, _ = routes.effect_sizes(outcomes, studies, clusters, 0.05)
+    converted, _ = routes.effect_sizes(outcomes, studies, clusters, 0.05, book["events"])
     chosen = select.select(converted, book["instruments"]).merge(studies[["study", "year"]], on="study")
-    domain = next(
-        d for d in models.domains(chosen, 3, list(book["codes"]["outcome_domain"])) if d.name == "empowerment"
-    )
+    domain = next(d for d in models.domains(chosen, 3, book) if d.name == "empowerment")
     settings = models.Settings()
     main = models.pooled_table([models.fit_model(domain, models.MAIN, settings)])
     rows = row_directions(outcomes.replace("", np.nan), chosen)
     votes = trial_directions(rows, 0.7)
     votes = votes_for_claims(votes, rows, outcomes.replace("", np.nan), studies, 0.7)
     trials = models.composites(domain.rows, settings.correlation).assign(
-        weight=1.0, risk_of_bias="low", helper_experience="distress", condition_arm2="waitlist", design="rct"
+        weight=1.0,
+        risk_of_bias="low",
+        helper_experience="distress",
+        condition_arm2="waitlist",
+        design_family="randomised",
     )
     evidence = Evidence(pooled=main, trials=trials, votes=votes)
     sheet = raw["claims"][raw["claims"]["claim_id"].eq("C03")]

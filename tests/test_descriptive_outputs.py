@@ -3,9 +3,8 @@
 import pandas as pd
 import pytest
 
-from peersupport.describe import fidelity
-from peersupport.describe.studies import RANDOMISED, one_per_trial, participants
-from peersupport.store.codebook import labels
+from peersupport.describe.studies import one_per_trial, participants
+from peersupport.store.codebook import codebook, labels
 from peersupport.store.project import processed, project_root
 from peersupport.store.tables import read_table
 
@@ -68,7 +67,7 @@ def test_table_2_as_printed_says_what_the_tables_say():
 
 
 def test_income_groups_hold_every_randomised_trial(trials):
-    randomised = trials["design"].isin(RANDOMISED).sum()
+    randomised = trials["design_family"].eq("randomised").sum()
     assert table("trials_by_income")["trials"].sum() == randomised
     places = table("trials_by_country")
     assert places["trials"].sum() - places["multi_country"].sum() <= randomised
@@ -78,7 +77,7 @@ def test_reporting_counts_every_study(studies):
     reporting = table("reporting")
     every = reporting[reporting["design_family"] == "all"]
     assert (every["yes"] + every["no"] + every["nr"] == len(studies)).all()
-    for item in fidelity.REPORTING_ITEMS:
+    for item in codebook()["reporting_items"]:
         families = reporting[(reporting["design_family"] != "all") & (reporting["item"] == item)]
         assert families["of"].sum() == len(studies)
         assert families["yes"].sum() == (studies[item] == "yes").sum()
@@ -88,7 +87,7 @@ def test_each_randomised_trial_has_one_overall_judgement(trials):
     judged = table("risk_of_bias")
     assert not judged.duplicated(["study", "domain"]).any()
     overall = judged[(judged["domain"] == "overall") & (judged["tool"] == "rob2")]
-    named = trials.loc[trials["design"].isin(RANDOMISED), "study"]
+    named = trials.loc[trials["design_family"].eq("randomised"), "study"]
     unjudged = set(named) - set(overall["study"])
     assert len(unjudged) <= 1, unjudged  # a study whose coders differed on its design
 
@@ -102,7 +101,7 @@ def test_no_study_without_information_is_low():
 
 def test_the_gap_maps_hold_every_trial_that_measured_a_domain(trials):
     maps = table("evidence_gap_map")
-    randomised = set(trials.loc[trials["design"].isin(RANDOMISED), "trial"])
+    randomised = set(trials.loc[trials["design_family"].eq("randomised"), "trial"])
     outcomes = read_table("outcomes.csv")
     pairs = outcomes[outcomes["trial"].isin(randomised)]
     pairs = pairs[["trial", "outcome_domain"]].drop_duplicates()

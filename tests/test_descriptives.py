@@ -19,6 +19,7 @@ from peersupport.describe.studies import (
 from peersupport.moderate import over_time
 
 BLANK = np.nan
+ITEMS = ["peer_training", "supervision", "manualised", "fidelity_assessed", "coproduced"]
 
 
 def small_studies() -> pd.DataFrame:
@@ -30,6 +31,7 @@ def small_studies() -> pd.DataFrame:
             "year": [2020, 2021, 2022, BLANK],
             "country": ["USA", "USA", "IND;GBR", BLANK],
             "design": ["rct", "rct", "cluster_rct", "qualitative"],
+            "design_family": ["randomised", "randomised", "randomised", "qualitative"],
             "population": ["smi", "smi", "youth", "smi"],
             "modality": ["in_person", "nr", "digital", BLANK],
             "condition_arm2": ["waitlist", "waitlist", "care_as_usual", "none"],
@@ -167,7 +169,9 @@ def test_a_country_without_a_row_is_named(counts):
 
 
 def test_reporting_keeps_no_and_not_reported_apart():
-    table = fidelity.reporting(small_studies()).set_index(["design_family", "item"])
+    table = fidelity.reporting(small_studies(), ITEMS, ["randomised", "mixed_methods", "qualitative"]).set_index(
+        ["design_family", "item"]
+    )
     training = table.loc[("all", "peer_training")]
     assert training[["yes", "no", "nr", "of"]].tolist() == [2, 1, 1, 4]
     assert training["share"] == 0.5
@@ -176,8 +180,8 @@ def test_reporting_keeps_no_and_not_reported_apart():
 
 
 def test_fidelity_index_assumes_nothing_unless_told():
-    missing = fidelity.fidelity_index(small_studies())
-    absent = fidelity.fidelity_index(small_studies(), nr_is="absent")
+    missing = fidelity.fidelity_index(small_studies(), ITEMS[:4])
+    absent = fidelity.fidelity_index(small_studies(), ITEMS[:4], nr_is="absent")
     assert missing["A 2020"] == 3 and missing["C 2022"] == 2
     assert missing[["B 2021", "D nd"]].isna().all()
     assert absent.tolist() == [3, 0, 2, 1]
@@ -218,8 +222,8 @@ def test_characteristics_spells_out_and_marks_companion_reports(counts):
         source_url="",
     )
     names = {"population": {"smi": "Severe mental illness", "youth": "Youth"}}
-    names |= {item: {"yes": "Yes", "no": "No"} for item in fidelity.REPORTING_ITEMS}
-    table = characteristics(studies, counts, names).set_index("study")
+    names |= {item: {"yes": "Yes", "no": "No"} for item in ITEMS}
+    table = characteristics(studies, counts, names, ITEMS).set_index("study")
     assert len(table) == 4
     assert table.loc["B 2021", "report_of"] == "A 2020"
     assert pd.isna(table.loc["A 2020", "report_of"])
@@ -239,7 +243,7 @@ def test_share_of_remote_delivery_by_period_and_its_difference():
             + ["telephone", "nr", "digital", "digital"],
         }
     )
-    table = over_time.remote_share(studies, 2020, 2022, 2025)
+    table = over_time.remote_share(studies, ["digital", "telephone", "hybrid"], 2020, 2022, 2025)
     assert table["period"].tolist() == ["before 2020", "2020 to 2022", "2023 to 2025"]
     assert table["remote"].tolist() == [48, 56, 1]
     assert table["of"].tolist() == [80, 70, 1]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from small_sheets import BOOK
 
 from peersupport.effects import formulas, routes
 from peersupport.intake import clean
@@ -52,12 +53,21 @@ def rows(*cells, **same) -> pd.DataFrame:
     return table.assign(row_id=[f"O{i:04d}" for i in range(1, len(table) + 1)])
 
 
-NO_ARMS = dict(study=["Able 2021"], n_arm1=[np.nan], n_arm2=[np.nan], design=["rct"])
+RCT = dict(design=["rct"], design_family=["randomised"], n_randomised=[np.nan])
+CLUSTERS = RCT | dict(design=["cluster_rct"])
+NO_ARMS = dict(
+    study=["Able 2021"],
+    n_arm1=[np.nan],
+    n_arm2=[np.nan],
+    design=["rct"],
+    design_family=["randomised"],
+    n_randomised=[np.nan],
+)
 NO_CLUSTERS = dict(study=[], clusters=[], icc=[])
 
 
 def sizes(outcomes, studies=NO_ARMS, clusters=NO_CLUSTERS, icc=0.05):
-    return routes.effect_sizes(outcomes, pd.DataFrame(studies), pd.DataFrame(clusters), icc)
+    return routes.effect_sizes(outcomes, pd.DataFrame(studies), pd.DataFrame(clusters), icc, BOOK["events"])
 
 
 def one(**cells) -> pd.Series:
@@ -289,7 +299,14 @@ def test_implausibly_large_effect_is_flagged():
 
 
 def test_effect_without_arms_takes_those_of_the_study():
-    studies = dict(study=["Able 2021"], n_arm1=[60.0], n_arm2=[40.0], design=["rct"])
+    studies = dict(
+        study=["Able 2021"],
+        n_arm1=[60.0],
+        n_arm2=[40.0],
+        design=["rct"],
+        design_family=["randomised"],
+        n_randomised=[np.nan],
+    )
     found, _ = sizes(rows(dict(measure="SMD", effect=0.0)), studies)
     assert found.variance[0] == pytest.approx(1 / 60 + 1 / 40)
     assert "arms' n as in the study sheet" in found.assumptions[0]
@@ -297,7 +314,14 @@ def test_effect_without_arms_takes_those_of_the_study():
 
 @pytest.mark.parametrize(("icc", "deff"), [(0.03, 1 + 4 * 0.03), (np.nan, 1 + 4 * 0.05)])
 def test_cluster_trial_is_weighted_down(icc, deff):
-    studies = dict(study=["Able 2021"], n_arm1=[50], n_arm2=[50], design=["cluster_rct"])
+    studies = dict(
+        study=["Able 2021"],
+        n_arm1=[50],
+        n_arm2=[50],
+        design=["cluster_rct"],
+        design_family=["randomised"],
+        n_randomised=[np.nan],
+    )
     plain = one(**MSD)
     found, _ = sizes(rows(MSD), studies, dict(study=["Able 2021"], clusters=[20], icc=[icc]))
     assert found.variance[0] == pytest.approx(plain.variance * deff)
@@ -306,7 +330,14 @@ def test_cluster_trial_is_weighted_down(icc, deff):
 
 
 def test_cluster_trial_without_clusters_is_flagged_and_printed_effects_are_left_alone():
-    studies = dict(study=["Able 2021"], n_arm1=[50], n_arm2=[50], design=["cluster_rct"])
+    studies = dict(
+        study=["Able 2021"],
+        n_arm1=[50],
+        n_arm2=[50],
+        design=["cluster_rct"],
+        design_family=["randomised"],
+        n_randomised=[np.nan],
+    )
     printed = dict(measure="SMD", effect=0.3, se=0.1)
     found, _ = sizes(rows(MSD, printed), studies)
     assert found["flags"].tolist() == ["cluster_unadjusted", ""]
@@ -385,7 +416,7 @@ def real():
     book = codebook()
     tables = clean.tidy(raw, clean.decisions(raw), book)
     clusters = clean.as_numbers(raw["clusters"], book["sheets"]["clusters"])
-    return raw, *routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05)
+    return raw, *routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05, book["events"])
 
 
 def test_every_raw_outcome_row_is_in_exactly_one_of_effects_and_exclusions():

@@ -76,9 +76,8 @@ def test_without_a_restriction_every_row_of_pooled_outcomes_to_the_last_digit(ev
 @pytest.mark.parametrize(
     ("model", "restriction"),
     [
-        ("rct_only", {"kept": (("design", frozenset(models.RANDOMISED)),)}),
         ("distress_helpers", {"kept": (("helper_experience", frozenset({"distress"})),)}),
-        ("window_2020_2025", {"years": (SETTINGS.window_start, SETTINGS.window_end)}),
+        ("window", {"years": (SETTINGS.window_start, SETTINGS.window_end)}),
     ],
 )
 def test_a_restriction_by_hand_gives_what_the_model_of_that_restriction_gives(evidence, model, restriction):

@@ -26,7 +26,11 @@ problems = validation.validate(raw, odd, book)
 validation.stop_on_errors(problems)
 tables = clean.tidy(raw, clean.decisions(raw), book)
 converted, _ = effect_sizes(
-    tables["outcomes"], tables["studies"], clean.as_numbers(raw["clusters"], book["sheets"]["clusters"]), 0.05
+    tables["outcomes"],
+    tables["studies"],
+    clean.as_numbers(raw["clusters"], book["sheets"]["clusters"]),
+    0.05,
+    book["events"],
 )
 by_id = {
     "effects": converted[converted["row_id"].str.startswith("O9")], "outcomes": tables["outcomes"]
@@ -36,7 +40,7 @@ print(json.dumps(found | {"labels": labels("outcome_domain")}))
 """
 IN_BATTERY = """
 from peersupport.pool import models as battery
-from peersupport.store.codebook import labels
+from peersupport.store.codebook import codebook, labels
 from peersupport.store.tables import read_table
 effects = battery.with_study_facts(
     read_table("effects.csv"), read_table("studies.csv"), read_table("tables/risk_of_bias.csv")
@@ -44,15 +48,17 @@ effects = battery.with_study_facts(
 """
 IN_MODERATORS = """
 from peersupport.moderate import regression, subgroups, trials as mod
-from peersupport.store.codebook import labels
+from peersupport.store.codebook import codebook, labels
 from peersupport.store.tables import read_reference, read_table
 facts = mod.study_facts(
     read_table("studies.csv"),
     read_table("tables/risk_of_bias.csv"),
     read_reference("countries.csv"),
+    (moderators := codebook()["moderators"]),
+    codebook()["fidelity_items"],
 )
 effects = read_table("effects.csv")
-trials = mod.trial_table(mod.outcome_rows(effects[effects["selected"]], mod.ALL_RECOVERY), facts, 0.6)
+trials = mod.trial_table(mod.outcome_rows(effects[effects["selected"]], mod.ALL_RECOVERY), facts, 0.6, moderators)
 """
 
 
@@ -165,7 +171,8 @@ groups = subgroups.subgroups(trials, mod.ALL_RECOVERY, "age_group", levels)
 slope = regression.meta_regression(trials, mod.ALL_RECOVERY, ["follow_up"], "single", permutations=10, seed=1)
 from peersupport.figures import moderators as draw
 line = regression.regression_line(trials, "follow_up")
-figure = draw.bubbles([{"term": "follow_up", "trials": trials, "line": line, "text": ""}], "")
+slope_of = moderators["slopes"]["follow_up"]
+figure = draw.bubbles([{"term": "follow_up", "slope": slope_of, "trials": trials, "line": line, "text": ""}], "")
 print("adult" in set(groups["level"]), slope["estimate"].notna().all(), figure.axes[0].get_xlabel())
 """
     assert ask(copy, IN_MODERATORS + code) == "True True Length of follow-up (weeks)"
@@ -175,7 +182,7 @@ def test_a_model_is_fitted_beside_the_others(copy):
     edit(copy, "A model")
     code = """
 settings = battery.Settings()
-[depression] = [d for d in battery.domains(effects, 3, list(labels("outcome_domain"))) if d.name == "depression"]
+[depression] = [d for d in battery.domains(effects, 3, codebook()) if d.name == "depression"]
 main, *new = [battery.fit_model(depression, name, settings) for name in (battery.MAIN, "pm_hk", "full_trials")]
 print([(fit.trials <= main.trials, 0 < fit.effect < 1, fit.note) for fit in new])
 """
@@ -195,5 +202,5 @@ def test_the_files_and_settings_that_the_page_names_exist():
         assert any(next(place.glob(name), None) for place in places), f"{name} is not there"
     parameters = yaml.safe_load((ROOT / "parameters.yml").read_text("utf-8"))
     assert "minimum_trials" in DOCUMENT and "minimum_trials" in parameters
-    assert "EVENT_DOMAINS =" in (ROOT / "src/peersupport/effects/routes.py").read_text("utf-8")
+    assert "events:" in (ROOT / "data/raw/codebook.yml").read_text("utf-8")
     assert "MODELS:" in (ROOT / "src/peersupport/pool/models.py").read_text("utf-8")

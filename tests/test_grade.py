@@ -26,7 +26,7 @@ SMALL = dict(
 
 def trials(judgements, **columns):
     table = pd.DataFrame({"risk_of_bias": judgements, "weight": 1.0})
-    facts = {"design": "rct", "helper_experience": "distress", "condition_arm2": "waitlist"}
+    facts = {"design_family": "randomised", "helper_experience": "distress", "condition_arm2": "waitlist"}
     return table.assign(**facts | columns, outcome_domain="hope", family="smd")
 
 
@@ -117,8 +117,8 @@ def test_without_a_row_of_small_study_tests_nothing_is_read():
 def test_certainty_stops_at_very_low_and_starts_low_without_randomisation():
     assert grade.certainty("high", -1) == "moderate"
     assert grade.certainty("low", -5) == "very_low"
-    assert grade.starting_level(trials(["low"] * 3, design=["cohort", "cohort", "rct"])) == "low"
-    assert grade.starting_level(trials(["low"] * 2, design=["cohort", "pilot_rct"])) == "high"
+    assert grade.starting_level(trials(["low"] * 3, design_family=["non_randomised"] * 2 + ["randomised"])) == "low"
+    assert grade.starting_level(trials(["low"] * 2, design_family=["non_randomised", "randomised"])) == "high"
 
 
 def findings(overrides=grade.NO_OVERRIDES, absolute=None):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from small_sheets import BOOK
 
 from peersupport.moderate import over_time, regression, subgroups
 from peersupport.moderate.trials import study_facts, trial_table
@@ -134,6 +135,7 @@ STUDY = dict(
     setting=None,
     helper_experience="distress",
     design="rct",
+    design_family="randomised",
     modality="telephone",
     peer_training="yes",
     supervision="nr",
@@ -145,13 +147,14 @@ STUDY = dict(
     n_randomised=128,
     followup_weeks=12,
 )
+MODERATORS = BOOK["moderators"]
 INCOME = pd.DataFrame({"country": ["GBR", "IND"], "income_group": ["high", "lower_middle"]})
 RISK = pd.DataFrame({"study": ["A", "B"], "domain": "overall", "judgement": ["high", "no_information"]})
 
 
 def facts(*studies):
     rows = [STUDY | {"study": name} | changes for name, changes in studies]
-    return study_facts(pd.DataFrame(rows), RISK, INCOME)
+    return study_facts(pd.DataFrame(rows), RISK, INCOME, MODERATORS, BOOK["fidelity_items"])
 
 
 def test_what_is_not_reported_is_missing_in_one_index_and_zero_in_the_other():
@@ -188,7 +191,7 @@ def test_a_trial_counts_once_and_its_companion_fills_what_it_leaves_out():
             "year": 2021,
         }
     )
-    found = trial_table(rows, facts(("A", {}), ("B", {"setting": "online"})), 0.6)
+    found = trial_table(rows, facts(("A", {}), ("B", {"setting": "online"})), 0.6, MODERATORS)
     assert len(found) == 1 and found["effect"].iloc[0] == pytest.approx(0.3)
     assert found["setting"].iloc[0] == "online" and found["structure"].iloc[0] == "nr"
     assert found["size"].iloc[0] == 6

@@ -162,6 +162,8 @@ def effects():
                     "time_weeks": 12.0 + number,
                     "method": method,
                     "flags": "",
+                    "event": "",
+                    "randomised": True,
                     "selected": True,
                     "effect": rng.normal(0.3, 0.3),
                     "variance": rng.uniform(0.02, 0.1),

@@ -21,6 +21,7 @@ def chain():
         patch.chdir(ROOT)
         for place, name in (
             (validation, "CROSS_RULES"),
+            (validation, "implausible"),
             (validation, "decided_values"),
             (validation, "check_schema"),
             (rules, "_figures"),

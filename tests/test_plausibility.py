@@ -25,7 +25,7 @@ def found(spoil):
     files = quiet()
     spoil(files)
     tables = {name: parse(name, as_csv(grid))[0] for name, grid in files.items()}
-    return [(p["rule"], p["sheet"], p["row"]) for p in plausible.implausible(tables)]
+    return [(p["rule"], p["sheet"], p["row"]) for p in plausible.implausible(tables, BOOK)]
 
 
 def in_both(row, column, value):
@@ -208,13 +208,13 @@ def test_a_lost_row_leaves_a_gap_in_the_numbers():
 
 
 def test_words_of_two_domains_allow_both():
-    assert plausible.domains_by_name("anxiety and depression") == [
+    assert plausible.domains_by_name("anxiety and depression", BOOK["domain_words"]) == [
         "anxiety",
         "depression",
         "overall_symptoms",
         "service_use",
     ]
-    assert plausible.domains_by_name("not named in the abstract") == []
+    assert plausible.domains_by_name("not named in the abstract", BOOK["domain_words"]) == []
 
 
 def test_a_correction_silences_what_it_mends():
@@ -245,4 +245,4 @@ def test_rubbish_in_a_figure_never_breaks_a_rule():
         grid = files[name]
         grid[rng.integers(1, len(grid))][rng.integers(len(grid[0]))] = rubbish[rng.integers(len(rubbish))]
         tables = {n: parse(n, as_csv(g))[0] for n, g in files.items()}
-        assert all(problem["remedy"] for problem in plausible.implausible(tables))
+        assert all(problem["remedy"] for problem in plausible.implausible(tables, BOOK))

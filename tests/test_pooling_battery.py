@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from metafor_reference import agree
+from small_sheets import BOOK
 
+from peersupport.effects.pools import pools
 from peersupport.pool.fit import univariate
 from peersupport.pool.models import (
     COLUMNS,
@@ -15,13 +17,14 @@ from peersupport.pool.models import (
     domains,
     fit_battery,
     fit_model,
+    model_labels,
     periods,
     pooled_table,
     with_study_facts,
 )
 from peersupport.text import sentences
 
-ISSUE_2 = "outcome_domain family model k n effect ci_low ci_high p_value pi_low pi_high tau2 i2 q q_p"
+ISSUE_2 = "outcome_domain family event model k n effect ci_low ci_high p_value pi_low pi_high tau2 i2 q q_p"
 ISSUE_5 = "trials tau2_ci_low tau2_ci_high i2_ci_low i2_ci_high sigma2_between sigma2_within df note"
 SETTINGS = Settings()
 NUMBERS = [c for c in COLUMNS if c.startswith(("ci", "pi", "tau2", "i2", "q", "sigma"))]
@@ -38,6 +41,7 @@ def effects(**columns) -> pd.DataFrame:
             "outcome_domain": "hope",
             "recovery_type": "personal",
             "family": "smd",
+            "event": "",
             "effect": [0.1, 0.5, 0.2, 0.4, -0.1, 0.3, 0.25],
             "variance": [0.04, 0.04, 0.02, 0.03, 0.05, 0.02, 0.03],
             "n_arm1": [50, 50, 80, 60, 40, 100, 70],
@@ -53,7 +57,7 @@ def effects(**columns) -> pd.DataFrame:
 
 
 def only(table: pd.DataFrame) -> Domain:
-    return domains(table, 3, ["hope"])[0]
+    return domains(table, 3, BOOK)[0]
 
 
 def test_columns_are_those_of_the_issues():
@@ -72,8 +76,7 @@ def test_every_model_has_one_row():
         ("random_reml_hk", "ABCDEF"),
         ("low_risk_of_bias", "ABE"),
         ("means_only", "ABDE"),
-        ("rct_only", "ABCEF"),
-        ("window_2020_2025", "CDEF"),
+        ("window", "CDEF"),
         ("distress_helpers", "ABCD"),
     ],
 )
@@ -108,11 +111,11 @@ def test_outlier_is_left_out_and_named():
 def test_models_that_cannot_be_had_say_why_and_hold_no_number():
     few = only(effects()).rows.drop_duplicates("trial").head(3)
     table = pooled_table(list(fit_battery(Domain("hope", "smd", few), SETTINGS).values())).set_index("model")
-    for name in ("three_level", "che_rve", "pet_peese", "selection_3psm", "window_2020_2025"):
+    for name in ("three_level", "che_rve", "pet_peese", "selection_3psm", "window"):
         assert table.loc[name, "note"].startswith("not estimated: ")
         assert table.loc[name, [*NUMBERS, "effect", "p_value", "df"]].isna().all()
     assert table.loc["three_level", "note"] == "not estimated: every trial has one effect"
-    assert table.loc["window_2020_2025", "note"] == "not estimated: 1 trial left, 3 needed"
+    assert table.loc["window", "note"] == "not estimated: 1 trial left, 3 needed"
 
 
 def test_interval_that_hartung_and_knapp_narrow_is_pointed_out():
@@ -145,26 +148,40 @@ def test_bayes_row_has_its_probabilities():
 
 def test_domains_need_three_trials_and_selected_rows():
     table = effects(selected=[True] * 3 + [False] * 4)
-    assert domains(table, 3, ["hope"]) == []
-    names = [(d.name, d.trials) for d in domains(effects(), 3, ["hope"])]
+    assert domains(table, 3, BOOK) == []
+    names = [(d.name, d.trials) for d in domains(effects(), 3, BOOK)]
     assert names == [("hope", 6), ("personal", 6)]
 
 
 def test_families_are_never_mixed_and_service_use_is_joined():
     domain = ["hospitalisation"] * 4 + ["service_use"] * 3
-    found = domains(
-        effects(outcome_domain=domain, family="log_rr", recovery_type=None), 3, ["hospitalisation", "service_use"]
-    )
+    found = domains(effects(outcome_domain=domain, family="log_rr", event="avoid", recovery_type=None), 3, BOOK)
     assert [(d.name, d.family, d.trials) for d in found] == [
         ("hospitalisation", "log_rr", 3),
         ("service_use", "log_rr", 3),
-        ("any_service_use", "log_rr", 6),
+        ("acute_care", "log_rr", 6),
     ]
+
+
+def test_events_of_two_directions_never_share_a_pool():
+    """Of a domain to be avoided, the rows wished for are a pool of their own, and join no union of the others."""
+    both = effects(outcome_domain="service_use", family="log_rr", recovery_type=None)
+    both = both.assign(event=["avoid"] * 3 + ["wanted"] * 4)
+    other = effects(outcome_domain="engagement", family="log_rr", event="wanted", recovery_type=None)
+    other = other.assign(trial=other["trial"] + "2")
+    found = {d.name: (d.trials, set(d.rows["event"])) for d in pools(pd.concat([both, other]), BOOK)}
+    assert found == {
+        "service_use": (2, {"avoid"}),
+        "service_use_wanted": (4, {"wanted"}),
+        "engagement": (6, {"wanted"}),
+        "help_and_engagement": (10, {"wanted"}),
+    }
+    assert {d.event for d in pools(both, BOOK)} == {"avoid", "wanted"}
 
 
 def test_study_facts_come_by_study_and_missing_judgements_are_said():
     studies = pd.DataFrame({"study": ["A 2015"], "design": ["rct"], "helper_experience": ["mixed"]}).assign(
-        condition_arm2="waitlist"
+        design_family="randomised", condition_arm2="waitlist"
     )
     risk = pd.DataFrame({"study": ["A 2015"], "domain": ["overall"], "judgement": ["high"]})
     bare = effects().drop(columns=["design", "helper_experience", "risk_of_bias"])
@@ -181,9 +198,9 @@ def test_periods_stand_apart_only_where_both_have_trials_enough():
 
 def test_finding_states_the_numbers_and_gives_no_verdict():
     models = fit_battery(only(effects()), SETTINGS)
-    words = sentences.finding(models, MAIN, "Hope")
+    words = sentences.finding(models, MAIN, "Hope", model_labels(SETTINGS))
     fit = models[MAIN]
-    assert f"6 trials (5 randomised) with 800 people, pooled g = {fit.effect:.2f}" in words
+    assert f"6 trials with 800 people, pooled g = {fit.effect:.2f}" in words
     assert f"{fit.ci_low:.2f} to {fit.ci_high:.2f}".replace("-", "\N{MINUS SIGN}") in words
     assert "significant" not in words.lower()
     assert "low in 3 of the 6 trials and high in 1" in words
@@ -191,7 +208,7 @@ def test_finding_states_the_numbers_and_gives_no_verdict():
 
 def test_wide_interval_is_told_as_compatible_with_both_directions():
     fit = univariate(only(effects()).rows.drop_duplicates("trial").assign(effect=[0.4, -0.4] * 3))
-    words = sentences.finding({MAIN: fit}, MAIN, "Hope")
+    words = sentences.finding({MAIN: fit}, MAIN, "Hope", model_labels(SETTINGS))
     assert "compatible with an average effect from" in words and "both directions" in words
 
 

@@ -25,6 +25,8 @@ def choose(*cells, **settings) -> dict[str, str]:
         time_weeks=12.0,
         variance=0.1,
         flags="",
+        event="",
+        randomised=True,
     )
     table = pd.DataFrame([same | cell for cell in cells])
     table["row_id"] = [f"O{i}" for i in range(1, len(table) + 1)]
@@ -143,7 +145,7 @@ def real():
     book = codebook()
     tables = clean.tidy(raw, clean.decisions(raw), book)
     clusters = clean.as_numbers(raw["clusters"], book["sheets"]["clusters"])
-    found, _ = routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05)
+    found, _ = routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05, book["events"])
     return raw, book, select.select(found, book["instruments"])
 
 
@@ -157,7 +159,9 @@ def test_at_most_one_figure_per_trial_domain_family_instrument_and_part():
     assert len(used) > 100 and not key.duplicated().any()
     unit = ["trial", "outcome_domain", "family"]
     assert used.groupby(unit).time_point.nunique().max() == 1
-    assert set(map(tuple, chosen[unit].to_numpy())) == set(map(tuple, used[unit].to_numpy()))
+    assert set(map(tuple, chosen[unit].to_numpy())) == set(
+        map(tuple, chosen.loc[chosen.selected | chosen.apart, unit].to_numpy())
+    )
 
 
 def test_companions_count_once():
@@ -170,7 +174,9 @@ def test_companions_count_once():
 def test_what_is_not_selected_names_a_row_that_is():
     _, _, chosen = real()
     used = set(chosen.row_id[chosen.selected])
-    for row in chosen[~chosen.selected].itertuples():
+    assert chosen.selection.eq(select.NOT_RANDOMISED).equals(chosen.apart)
+    used |= set(chosen.row_id[chosen.apart])
+    for row in chosen[~chosen.selected & ~chosen.apart].itertuples():
         others = row.selection.rpartition(": ")[2].split(", ")
         assert set(others) <= set(chosen.row_id) and row.row_id not in others
         assert set(others) & used, row.selection

@@ -73,32 +73,10 @@ def test_reviews_are_counted_by_themselves():
     assert set(table["of"]) == {1}
 
 
-def test_perspective_is_inferred_from_population_and_words():
-    studies = pd.DataFrame(
-        {
-            "study": ["A", "B", "C", "D", "E"],
-            "title": [
-                "Service providers' perspectives on youth peer support",
-                "Burnout among peers in peer and non-peer jobs",
-                "A trial",
-                "Views",
-                "Any",
-            ],
-            "condition_arm1": ["peers", None, "peers", "peer support (staff views)", "peers"],
-            "population": ["youth", "peer_workers", "smi", "smi", "mixed"],
-        }
-    )
-    assert thm.perspective(studies).to_dict() == {
-        "A": "staff",
-        "B": "peer_workers",
-        "C": "service_users",
-        "D": "staff",
-        "E": "mixed",
-    }
-
-
 def test_source_kind_leaves_an_unknown_design_blank():
-    studies = pd.DataFrame({"study": list("ABCD"), "design": ["rct", "qualitative", "cohort", None]})
+    studies = pd.DataFrame(
+        {"study": list("ABCD"), "design_family": ["randomised", "qualitative", "non_randomised", "nr"]}
+    )
     kinds = thm.source_kind(studies)
     assert kinds[["A", "B", "C"]].tolist() == ["quantitative", "qualitative", "quantitative"]
     assert pd.isna(kinds["D"])

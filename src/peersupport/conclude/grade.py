@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from peersupport.describe.studies import RANDOMISED
-
 DOMAINS = {
     "risk_of_bias": "Risk of bias",
     "inconsistency": "Inconsistency",
@@ -137,7 +135,7 @@ def certainty(start: str, steps: int) -> str:
 
 def starting_level(trials: pd.DataFrame) -> str:
     """High if most of the weight is randomised, else low."""
-    randomised = trials["weight"][trials["design"].isin(RANDOMISED)].sum()
+    randomised = trials["weight"][trials["design_family"].eq("randomised")].sum()
     return "high" if randomised >= RULES["majority"] * trials["weight"].sum() else "low"
 
 

@@ -7,7 +7,6 @@ import pandas as pd
 
 from peersupport.conclude.grade import LEVEL_LABELS
 from peersupport.conclude.rules import VERDICTS
-from peersupport.describe.studies import RANDOMISED
 
 VERDICT_WORDS = {
     "supported": "supported",
@@ -35,7 +34,7 @@ def numbers(
     claims: claims.evaluate; barriers: themes.ranks; digital: the row of moderators.long_follow_up for digital
     trials, whose limit is long_weeks.
     """
-    trials = studies[studies["design"].isin(RANDOMISED)]["trial"].nunique()
+    trials = studies[studies["design_family"].eq("randomised")]["trial"].nunique()
     flow = prisma.dropna(subset=["n"]).set_index("detail")["n"]
     certainty = findings.set_index(["outcome_domain", "family"])["certainty"]
     outcomes = {}

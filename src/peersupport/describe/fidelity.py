@@ -4,21 +4,19 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from peersupport.describe.studies import DESIGN_FAMILY_LABEL, FIDELITY_ITEMS, REPORTING_ITEMS, design_family, wilson
+from peersupport.describe.studies import wilson
 
 
-def reporting(studies: pd.DataFrame, items: Sequence[str] = REPORTING_ITEMS) -> pd.DataFrame:
+def reporting(studies: pd.DataFrame, items: Sequence[str], families: Sequence[str]) -> pd.DataFrame:
     """In how many studies each part of the intervention is reported (after TIDieR, Hoffmann 2014,
     items 3 to 12).
 
-    Columns: design_family ("all" and each family), item, yes, no, nr, of (all studies of the
+    Columns: design_family ("all" and each of `families` that has a study), item, yes, no, nr, of (all studies of the
     family), share (yes of `of`), ci_low, ci_high (Wilson). `nr` says that the source seen does not
     tell, which is not a "no".
     """
-    family = design_family(studies)
-    groups = {"all": studies} | {
-        code: studies[family == code] for code in DESIGN_FAMILY_LABEL if (family == code).any()
-    }
+    family = studies["design_family"]
+    groups = {"all": studies} | {code: studies[family == code] for code in families if (family == code).any()}
     rows = [
         {"design_family": code, "item": item, **_answers(part[item]), "of": len(part)}
         for code, part in groups.items()
@@ -33,16 +31,14 @@ def _answers(answers: pd.Series) -> dict[str, int]:
     return {answer: int(given.get(answer, 0)) for answer in ("yes", "no", "nr")}
 
 
-def fidelity_index(studies: pd.DataFrame, *, nr_is: str = "missing") -> pd.Series:
-    """How much support for a faithful delivery a study reports: 0 to 4, one point per item of
-    FIDELITY_ITEMS.
+def fidelity_index(studies: pd.DataFrame, items: Sequence[str], *, nr_is: str = "missing") -> pd.Series:
+    """How much support for a faithful delivery a study reports: one point for each of `items` with a yes.
 
-    The four items are the helpers' training, their supervision, a manual or curriculum, and a
-    measurement of fidelity. `nr_is="missing"`: blank as soon as one item is not reported (nothing
+    `nr_is="missing"`: blank as soon as one item is not reported (nothing
     is assumed). `nr_is="absent"`: an item that is not reported counts 0, so that the index measures
     what is reported rather than what was done. Index: the study.
     """
-    answers = studies.set_index("study")[list(FIDELITY_ITEMS)].fillna("nr")
+    answers = studies.set_index("study")[list(items)].fillna("nr")
     points = answers.eq("yes").sum(axis=1).astype(float)
     if nr_is == "missing":
         return points.where(~answers.eq("nr").any(axis=1)).rename("fidelity_index")
@@ -51,12 +47,12 @@ def fidelity_index(studies: pd.DataFrame, *, nr_is: str = "missing") -> pd.Serie
     raise ValueError(f'nr_is is "missing" or "absent", not {nr_is!r}.')
 
 
-def fidelity_table(studies: pd.DataFrame) -> pd.DataFrame:
+def fidelity_table(studies: pd.DataFrame, items: Sequence[str]) -> pd.DataFrame:
     """Both readings of the index beside each other: study, trial, items_reported, fidelity_index,
     fidelity_index_absent."""
     table = studies[["study", "trial"]].reset_index(drop=True)
-    answers = studies[list(FIDELITY_ITEMS)].fillna("nr").ne("nr")
+    answers = studies[list(items)].fillna("nr").ne("nr")
     table["items_reported"] = answers.sum(axis=1).to_numpy()
-    table["fidelity_index"] = fidelity_index(studies, nr_is="missing").to_numpy()
-    table["fidelity_index_absent"] = fidelity_index(studies, nr_is="absent").to_numpy()
+    table["fidelity_index"] = fidelity_index(studies, items, nr_is="missing").to_numpy()
+    table["fidelity_index_absent"] = fidelity_index(studies, items, nr_is="absent").to_numpy()
     return table

@@ -3,7 +3,7 @@
 Throughout, `studies` is data/processed/studies.csv: one row per included primary study, blank where
 the source does not state a value, `nr` where a yes/no question is not answered by the source. What
 is not reported is never taken for "no". A `trial` gathers the reports that share their
-participants, so that people are counted once.
+participants, so that people are counted once; `design_family` is the codebook's family of the design.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,42 +12,8 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
-RANDOMISED = ("rct", "cluster_rct", "pilot_rct")
-DESIGN_FAMILY = {
-    **dict.fromkeys(RANDOMISED, "randomised"),
-    **dict.fromkeys(
-        ("quasi_experimental", "pre_post", "cohort", "cross_sectional", "economic_evaluation"), "non_randomised"
-    ),
-    "mixed_methods": "mixed_methods",
-    "qualitative": "qualitative",
-}
-DESIGN_FAMILY_LABEL = {
-    "randomised": "Randomised trial",
-    "non_randomised": "Non-randomised, quantitative",
-    "mixed_methods": "Mixed methods",
-    "qualitative": "Qualitative",
-    "nr": "Design not reported",
-}
 NOT_REPORTED = {"nr": "Not reported"}
 NO_DATE = "no date"
-
-
-# The fidelity index (notebook 04): one point for each of these that the source reports.
-FIDELITY_ITEMS = ("peer_training", "supervision", "manualised", "fidelity_assessed")
-REPORTING_ITEMS = (*FIDELITY_ITEMS, "coproduced")
-REPORTING_LABEL = {
-    "peer_training": "Training of the peers",
-    "supervision": "Supervision of the peers",
-    "manualised": "Manual or curriculum",
-    "fidelity_assessed": "Fidelity measured",
-    "coproduced": "Coproduction",
-}
-
-
-def design_family(studies: pd.DataFrame) -> pd.Series:
-    """The family of each study's design (DESIGN_FAMILY_LABEL); nr where the source does not tell
-    the design."""
-    return studies["design"].map(DESIGN_FAMILY).fillna("nr").rename("design_family")
 
 
 def wilson(successes, totals, level: float = 0.95) -> pd.DataFrame:
@@ -101,19 +67,19 @@ def one_per_trial(studies: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def characteristics(
-    studies: pd.DataFrame, counts: pd.DataFrame, names: Mapping[str, Mapping[str, str]]
+    studies: pd.DataFrame, counts: pd.DataFrame, names: Mapping[str, Mapping[str, str]], items: Sequence[str]
 ) -> pd.DataFrame:
     """Table 1: one row per study with codes spelled out; `names` maps a column to its codes'
-    labels."""
+    labels, `items` are the columns of what is reported of the intervention."""
     table = studies.merge(counts[["study", "participants"]], on="study", validate="one_to_one")
     for column, labels in names.items():
         table[column] = spell_out(table[column], labels)
     table["report_of"] = table["trial"].where(table["trial"] != table["study"])
     table["country"] = table["country"].str.replace(";", ", ")
     order = [
-        *("study", "report_of", "year", "country", "design", "population", "age_group", "setting"),
+        *("study", "report_of", "year", "country", "design", "design_family", "population", "age_group", "setting"),
         *("modality", "structure", "condition_arm1", "condition_arm2", "participants", "mean_age"),
-        *("percent_women", "duration_weeks", "followup_weeks", *REPORTING_ITEMS),
+        *("percent_women", "duration_weeks", "followup_weeks", *items),
         *("helper_experience", "source_type", "source_url"),
     ]
     by = ["population", "study"]
@@ -159,7 +125,7 @@ def _summary(part, counts, column, code, label) -> dict:
         "label": label,
         "studies": len(part),
         "trials": len(trials),
-        "randomised": int(trials["design"].isin(RANDOMISED).sum()),
+        "randomised": int(trials["design_family"].eq("randomised").sum()),
         "participants": trials["participants"].sum(),
     }
     row |= _spread("participants", trials["participants"])

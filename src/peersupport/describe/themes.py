@@ -14,7 +14,7 @@ import pingouin as pg
 from scipy import stats
 from scipy.cluster import hierarchy
 
-from peersupport.describe.studies import design_family, wilson
+from peersupport.describe.studies import wilson
 
 
 def presence(themes: pd.DataFrame, studies: Sequence[str], theme_codes: Mapping[str, Sequence[str]]) -> pd.DataFrame:
@@ -61,8 +61,9 @@ SOURCE_KINDS = {
 def source_kind(studies: pd.DataFrame) -> pd.Series:
     """qualitative, mixed_methods or quantitative by the study's design, indexed by study; blank
     without a design."""
-    family = design_family(studies).replace({"randomised": "quantitative", "non_randomised": "quantitative"})
-    return pd.Series(family.to_numpy(), index=studies["study"]).mask(lambda kind: kind == "nr")
+    family = studies.set_index("study")["design_family"]
+    quantitative = ~family.isin(["qualitative", "mixed_methods", "nr"])
+    return family.mask(quantitative, "quantitative").mask(family.eq("nr"))
 
 
 def frequency_by(reported: pd.DataFrame, groups: pd.Series, grouping: str, levels: Sequence[str]) -> pd.DataFrame:
@@ -83,47 +84,6 @@ def frequency_by(reported: pd.DataFrame, groups: pd.Series, grouping: str, level
     table = pd.concat([table, wilson(table["studies"], table["of"])], axis=1)
     first = ["grouping", "level", "theme_group", "theme", "studies", "of"]
     return table[[*first, "share", "ci_low", "ci_high"]]
-
-
-# Whose views a study reports is no column of the sheets. These words in a title or in the label of
-# arm 1 say that it asked staff, managers or leaders who are not peers.
-STAFF_WORDS = "|".join(
-    [
-        r"staff views",
-        r"staff to understand",
-        r"non-peer (?:mental health )?pro(?:viders|fessionals)",
-        r"managers",
-        r"leadership perspectives",
-        r"leaders interviewed",
-        r"health workers' perspectives",
-        r"providers' perspectives",
-        r"providers working alongside",
-        r"key informants",
-    ]
-)
-
-
-def perspective(studies: pd.DataFrame) -> pd.Series:
-    """Whose views a study reports, indexed by study: staff, peer_workers, service_users or mixed.
-    Inferred, not coded.
-
-    staff where the title or the label of arm 1 names staff, managers or other providers as those
-    asked (STAFF_WORDS); peer_workers where the population is the peer workers themselves; mixed
-    where the population is coded mixed; else service_users.
-    """
-    words = (studies["title"] + " " + studies["condition_arm1"].fillna("")).str.replace("’", "'")
-    staff = words.str.contains(STAFF_WORDS, case=False, regex=True)
-    group = studies["population"].map({"peer_workers": "peer_workers", "mixed": "mixed"})
-    group = group.fillna("service_users").mask(staff, "staff")
-    return pd.Series(group.to_numpy(), index=studies["study"])
-
-
-PERSPECTIVES = {
-    "service_users": "Service users",
-    "peer_workers": "Peer workers",
-    "staff": "Other staff",
-    "mixed": "Mixed",
-}
 
 
 def difference_tests(

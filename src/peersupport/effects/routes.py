@@ -7,7 +7,7 @@ support, and keeps the trail. Effects are standardised mean differences (Hedges'
 ratios in the family `log_rr`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +28,6 @@ from peersupport.effects.formulas import (
     variance_from_interval,
 )
 
-EVENT_DOMAINS = ("hospitalisation", "service_use", "engagement")
 RATIOS = ("OR", "RR", "HR", "IRR")
 STANDARDISED = ("SMD", "g", "d")
 CLUSTERED_FIGURES = ("means", "change", "events_rr", "events_or")
@@ -138,9 +137,12 @@ REASONS = {
 }
 
 
-def choose_route(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Route and reason for exclusion of each row; exactly one of the two is filled ("" otherwise)."""
-    event = rows.outcome_domain.isin(EVENT_DOMAINS)
+def choose_route(rows: pd.DataFrame, events: Collection[str]) -> tuple[pd.Series, pd.Series]:
+    """Route and reason for exclusion of each row; exactly one of the two is filled ("" otherwise).
+
+    events: the outcome domains that are pooled as risk ratios.
+    """
+    event = rows.outcome_domain.isin(events)
     arms = rows.n_arm1.notna() & rows.n_arm2.notna()
     interval = rows.ci_low.notna() & rows.ci_high.notna()
     usable_p = rows.p_value.gt(0) & rows.p_operator.isin(["=", "<"]) & rows.effect.ne(0)
@@ -182,15 +184,19 @@ def choose_route(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     return case.where(is_route, ""), case.where(~is_route, "")
 
 
-def effect_sizes(outcomes: pd.DataFrame, studies: pd.DataFrame, clusters: pd.DataFrame, icc: float):
+def effect_sizes(
+    outcomes: pd.DataFrame, studies: pd.DataFrame, clusters: pd.DataFrame, icc: float, events: Mapping[str, str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Split reconciled outcome rows into effects and exclusions.
 
-    outcomes: one row per outcome row, float figures, with `trial` and `source`; studies: with `n_arm1`, `n_arm2`,
-    `design`, `year`; clusters: `study, clusters, icc` for cluster trials whose sheet states them; icc: what is
-    assumed where the sheet gives none. Returns (effects, exclusions); every row is in exactly one of them.
+    outcomes: one row per outcome row, float figures, with `trial` and `source`; studies: with `n_randomised`, `n_arm1`,
+    `n_arm2`, `design`, `design_family`; clusters: `study, clusters, icc` for cluster trials whose sheet states them;
+    icc: what is assumed where the sheet gives none; events: the codebook's, domain to `avoid` or `wanted`.
+    Returns (effects, exclusions); every row is in exactly one of them. Effects tell the direction of their `event`, the
+    `people` behind them, and whether their trial is `randomised`.
     """
     rows = _with_arm_sizes(outcomes.reset_index(drop=True), studies)
-    route, reason = choose_route(rows)
+    route, reason = choose_route(rows, events)
     kept = rows[route.ne("")].assign(route=route)
     left_out = rows[reason.ne("")]
     reason = reason[reason.ne("")]
@@ -200,9 +206,33 @@ def effect_sizes(outcomes: pd.DataFrame, studies: pd.DataFrame, clusters: pd.Dat
     effects = pd.concat([_apply(name, kept[kept.route.eq(name)]) for name in ROUTES])
     effects = _allow_for_clusters(effects, studies, clusters, icc)
     effects = _with_flags(effects).sort_values("row_id")
+    effects = effects.assign(
+        event=_direction_of_event(effects, events),
+        people=_people(effects, studies),
+        randomised=_randomised(effects, studies),
+    )
     half = Z95 * np.sqrt(effects.variance)
     effects = effects.assign(ci_low=effects.effect - half, ci_high=effects.effect + half)
     return effects.reset_index(drop=True), exclusions.sort_values("row_id").reset_index(drop=True)
+
+
+def _direction_of_event(effects, events):
+    """avoid or wanted by the row itself, else by its domain; "" for what is no event."""
+    told = effects.higher_is_better.map({"yes": "wanted", "no": "avoid"}).fillna(effects.outcome_domain.map(events))
+    return told.where(effects.family.eq("log_rr"), "")
+
+
+def _people(effects, studies):
+    """Both arms analysed; else those whom the study randomised; else the one arm that is stated; else blank."""
+    arms = effects[["n_arm1", "n_arm2"]]
+    randomised = effects.study.map(studies.set_index("study")["n_randomised"])
+    return arms.sum(axis=1, min_count=2).fillna(randomised).fillna(arms.sum(axis=1, min_count=1))
+
+
+def _randomised(effects, studies):
+    """Of a trial with several reports, the design of the report that it is named after."""
+    family = studies.set_index("study")["design_family"]
+    return effects.trial.map(family).fillna(effects.study.map(family)).eq("randomised")
 
 
 def _contrast_detail(contrast: str) -> str:

@@ -1,6 +1,6 @@
 """Which effects enter the main analysis: one figure per trial, domain and instrument, by a written rule.
 
-Within a trial (companion reports are one trial), an outcome domain and a family of effects:
+Within a trial (companion reports are one trial), an outcome domain, a family of effects and a direction of events:
 1. end of intervention before follow-up;
 2. means before change scores before events before printed effects before p;
 3. of one instrument met twice (both sheets, two times, a subscale and its total) the better route, else the whole
@@ -15,8 +15,9 @@ import pandas as pd
 
 from peersupport.effects.routes import ROUTES
 
-UNIT = ["trial", "outcome_domain", "family"]
+UNIT = ["trial", "outcome_domain", "family", "event"]
 TIME_POINT = {"post": "end of intervention", "follow_up": "follow-up"}
+NOT_RANDOMISED = "not randomised: shown and pooled apart from the trials"
 WHOLE_SCALE = re.compile(r"^(total|overall|[<>≥≤]|$)")
 
 
@@ -40,8 +41,10 @@ def select(
     time_points=("post", "follow_up"),
     figures=("means", "change", "events", "printed", "p"),
 ) -> pd.DataFrame:
-    """Add `selected` (bool) and `selection` (why not, naming the row used instead; "" when selected).
+    """Add `selected` and `apart` (bool) and `selection` (why not selected, naming the row used; "" when selected).
 
+    `selected` rows are the main analysis, of randomised trials; `apart` are those that the same rule takes of studies
+    that are not randomised, which are shown and pooled by themselves (Cochrane Handbook, chapter 24).
     time_points, figures: in order of preference; rows of one that is not listed are never selected.
     """
     named = [name_instrument(x, aliases) for x in effects.instrument]
@@ -52,8 +55,13 @@ def select(
         moment=effects.time_point.map({point: i for i, point in enumerate(time_points)}),
         rank=kinds.map({kind: i for i, kind in enumerate(figures)}),
     )
-    why = pd.concat([_choose(unit) for _, unit in rows.groupby(UNIT)]).reindex(effects.index)
-    return effects.assign(selected=why.eq(""), selection=why)
+    why = pd.concat([_choose(unit) for _, unit in rows.groupby(UNIT, dropna=False)]).reindex(effects.index)
+    taken = why.eq("")
+    return effects.assign(
+        selected=taken & effects.randomised,
+        apart=taken & ~effects.randomised,
+        selection=why.mask(taken & ~effects.randomised, NOT_RANDOMISED),
+    )
 
 
 def _choose(unit: pd.DataFrame) -> pd.Series:

@@ -1,8 +1,6 @@
-"""Direction audit: where signs and conclusions disagree, and what that does to the pooled results."""
+"""Direction audit: where signs and conclusions disagree, and the effects as they would be without."""
 
 import pandas as pd
-
-from peersupport.pool.fit import composites, univariate
 
 CONFLICTS = {
     "database_sign_conflict": "the database prints the other sign than its own means give",
@@ -42,20 +40,3 @@ def as_the_database_prints(effects: pd.DataFrame) -> pd.DataFrame:
 
 def without_conflicts(effects: pd.DataFrame) -> pd.DataFrame:
     return effects[~effects.row_id.isin(direction_conflicts(effects).row_id)]
-
-
-def compare(variants: dict[str, pd.DataFrame], minimum_trials: int, correlation: float) -> pd.DataFrame:
-    """REML with Hartung-Knapp per domain under each variant of the effects; only domains in which a variant differs.
-
-    The first variant is the main analysis. Columns: outcome_domain, family, variant, k, effect, ci_low, ci_high.
-    """
-    rows = []
-    for name, effects in variants.items():
-        for (domain, family), part in effects[effects.selected].groupby(["outcome_domain", "family"]):
-            trials = composites(part, correlation)
-            if len(trials) >= minimum_trials:
-                fit = univariate(trials)
-                rows.append((domain, family, name, fit.k, fit.effect, fit.ci_low, fit.ci_high))
-    table = pd.DataFrame(rows, columns=["outcome_domain", "family", "variant", "k", "effect", "ci_low", "ci_high"])
-    spread = table.groupby(["outcome_domain", "family"])["effect"].transform(lambda e: e.max() - e.min())
-    return table[spread > 1e-9].sort_values(["outcome_domain", "family"], kind="stable").reset_index(drop=True)

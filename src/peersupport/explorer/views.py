@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 
+from peersupport.effects.pools import outcome_labels
 from peersupport.figures import diagnostic, style
 from peersupport.figures.forest import forest
 from peersupport.intake import provenance
@@ -82,15 +83,14 @@ def read_evidence(settings: models.Settings) -> Evidence:
 
 def evidence(effects, studies, trails, risk, settings) -> Evidence:
     """The same from tables at hand; `trails` are those of provenance.csv."""
-    order = list(codebook.labels("outcome_domain"))
     facts = studies.drop_duplicates("study").set_index("study")[["population", "modality"]]
     known = models.with_study_facts(effects, studies, risk).join(facts, on="study")
     known[list(GROUPS)] = known[list(GROUPS)].fillna(NOT_REPORTED)
-    domains = models.domains(known, settings.minimum_trials, order)
+    domains = models.domains(known, settings.minimum_trials, codebook.codebook())
     pooled = pd.concat([domain.rows for domain in domains])
     return Evidence(
         domains={models.slug(d.name, d.family): d for d in domains},
-        labels=models.outcome_labels(codebook.codebook()["codes"]),
+        labels=outcome_labels(codebook.codebook()),
         levels={column: _levels(pooled[column], codes) for column, (_, codes) in GROUPS.items()},
         years=(int(pooled["year"].min()), int(pooled["year"].max())),
         risk=risk,
@@ -110,6 +110,10 @@ def outcome_label(evidence: Evidence, outcome: str) -> str:
     domain = evidence.domains[outcome]
     label = evidence.labels[domain.name]
     return label if domain.family == "smd" else f"{label} (risk ratio)"
+
+
+def model_label(evidence: Evidence, model: str) -> str:
+    return models.model_labels(evidence.settings)[model]
 
 
 def selected(evidence: Evidence, choices: Choices) -> models.Domain:
@@ -150,7 +154,7 @@ def described(evidence: Evidence, choices: Choices) -> dict[str, str]:
     years = choices.years or evidence.years
     return {
         "Outcome": outcome_label(evidence, choices.outcome),
-        "Model": models.MODELS[choices.model].label,
+        "Model": model_label(evidence, choices.model),
         **{heading: _kept(evidence.levels[column], kept.get(column)) for column, (heading, _) in GROUPS.items()},
         "Years": f"{years[0]} to {years[1]}" if choices.years else "all",
         "Correlation within a trial (ρ)": f"{choices.correlation:g}",
@@ -183,7 +187,7 @@ def answer(evidence: Evidence, choices: Choices, fit: Fit) -> str:
     return (
         f"{outcome_label(evidence, choices.outcome)}: pooled {sentences.effect_text(fit)}, "
         f"{sentences.prediction_text(fit)}; {_count(fit.trials, 'trial')} with {fit.n:,.0f} people. "
-        f"Model: {models.MODELS[choices.model].label}; {restrictions(evidence, choices)}."
+        f"Model: {model_label(evidence, choices.model)}; {restrictions(evidence, choices)}."
     )
 
 
@@ -192,7 +196,7 @@ def too_few(evidence: Evidence, choices: Choices, fit: Fit) -> str:
     reason = fit.note.removeprefix("not estimated: ")
     return (
         f"{outcome_label(evidence, choices.outcome)}: nothing is drawn, as the model "
-        f"“{models.MODELS[choices.model].label}” cannot be fitted: {reason}. Choose another model, "
+        f"“{model_label(evidence, choices.model)}” cannot be fitted: {reason}. Choose another model, "
         "or let more trials in."
     )
 
@@ -286,7 +290,7 @@ def trail(evidence: Evidence, rows: pd.DataFrame, study: str) -> dict[str, pd.Da
 def forest_picture(evidence: Evidence, choices: Choices, fit: Fit) -> str:
     line = sentences.model_line(fit)
     if choices.model != models.MAIN:
-        line = f"Model: {models.MODELS[choices.model].label}"
+        line = f"Model: {model_label(evidence, choices.model)}"
         line += "" if "weight" in fit.effects else "; weights are those of random effects (REML)"
     weighted = replace(fit, effects=_with_weights(fit))
     with mpl.rc_context(DRAWING):
@@ -313,7 +317,7 @@ def _svg(figure, evidence, choices, alt_text, characters) -> str:
     """The figure as SVG with its choices beneath it and in its metadata."""
     words = caption(evidence, choices)
     _add_foot(figure, fill(words, characters))
-    title = f"{outcome_label(evidence, choices.outcome)}: {models.MODELS[choices.model].label}"
+    title = f"{outcome_label(evidence, choices.outcome)}: {model_label(evidence, choices.model)}"
     about = {"Title": title, "Description": f"{alt_text} {words}", "Date": None}
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata=about)

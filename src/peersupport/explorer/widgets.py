@@ -8,7 +8,7 @@ from html import escape
 import ipywidgets as widgets
 
 from peersupport.explorer import views
-from peersupport.pool.models import MAIN, MODELS, RECOVERY_TYPES, Settings
+from peersupport.pool.models import MAIN, Settings, model_labels
 from peersupport.report.html import is_of_the_web
 
 NOTHING = "Choose a study"
@@ -162,7 +162,7 @@ def _controls(evidence):
     first, last = evidence.years
     years = list(range(first, last + 1))
     outcomes = [(views.outcome_label(evidence, slug), slug) for slug in evidence.domains]
-    models = [(model.label, name) for name, model in MODELS.items()]
+    models = [(label, name) for name, label in model_labels(evidence.settings).items()]
     correlation = evidence.settings.correlation
     most = max(evidence.domains, key=lambda slug: _single(evidence, slug))
     return {
@@ -179,7 +179,7 @@ def _controls(evidence):
 def _single(evidence, slug):
     """Trials, for an outcome that is not a type of recovery."""
     domain = evidence.domains[slug]
-    return 0 if domain.name in RECOVERY_TYPES else domain.trials
+    return domain.trials if domain.rows["outcome_domain"].nunique() == 1 else 0
 
 
 def _checks(levels):

@@ -12,23 +12,6 @@ LINE, TOP, BOTTOM = 3.7, 13.0, 17.0  # mm per line, above the first and below th
 LEFT, TRIALS, PEOPLE, PLOT, NUMBERS = 2.0, 67.0, 80.0, (84.0, 142.0), 178.0
 LIMITS = (-1.0, 1.4)
 
-# How a term's units become those of the axis: factor, label.
-AXES = {
-    "fidelity_index": (1, "Fidelity index, 0 to 4 (nr missing)"),
-    "fidelity_index_absent": (1, "Fidelity index, 0 to 4 (nr as absent)"),
-    "digital": (1, "Delivery"),
-    "decades": (10, "Year of publication"),
-    "duration": (10, "Duration (weeks)"),
-    "women": (10, "Women (%)"),
-    "age": (10, "Mean age (years)"),
-    "high_risk": (1, "Risk of bias"),
-    "size": (1, "People in the trial (log scale)"),
-}
-TWO_VALUES = {
-    "digital": ("in person\nor hybrid", "digital or\ntelephone"),
-    "high_risk": ("low or\nsome concerns", "high"),
-}
-
 
 def subgroup_forest(blocks: list[dict], title: str, note: str):
     """Pooled effects by level, moderator after moderator, on one page of PAGE width.
@@ -101,8 +84,9 @@ def between_levels(rows: pd.DataFrame) -> str:
 def bubbles(panels: list[dict], title: str):
     """Small multiples of effect against a moderator; the area of a bubble grows with the trial's precision.
 
-    panels: dicts with `term`, `trials` (the term's column, effect, variance), `line` (moderators.regression_line) and
-    `text` (what the regression says). A band that goes beyond the panel ends in a triangle. Three columns, PAGE wide.
+    panels: dicts with `term`, `slope` (its entry in the codebook), `trials` (the term's column, effect, variance),
+    `line` (regression.regression_line) and `text` (what the regression says). A band that goes beyond the panel ends in
+    a triangle. Three columns, PAGE wide.
     """
     rows = -(-len(panels) // 3)
     figure, grid = new_figure(PAGE, 10 + 55 * rows, rows, 3, sharey=True, squeeze=False)
@@ -129,8 +113,8 @@ def _heights(panels: list[dict]) -> tuple[float, float]:
 
 
 def _bubble(axes, panel: dict, limits: tuple[float, float]) -> None:
-    term, line = panel["term"], panel["line"]
-    factor, label = AXES[term]
+    term, line, slope = panel["term"], panel["line"], panel["slope"]
+    factor = slope.get("per", 1)
     trials = panel["trials"].dropna(subset=[term])
     weight = 1 / trials["variance"]
     axes.axhline(0, color=GREY, linewidth=0.6, zorder=0)
@@ -153,12 +137,12 @@ def _bubble(axes, panel: dict, limits: tuple[float, float]) -> None:
         alpha=0.7,
         zorder=2,
     )
-    axes.set_xlabel(label)
+    axes.set_xlabel(slope["axis"])
     axes.set_title(panel["text"], fontsize=6.5, weight="normal", color=BLACK)
-    if term in TWO_VALUES:
-        axes.set_xticks([0, 1], TWO_VALUES[term])
+    if "ones" in slope:
+        axes.set_xticks([0, 1], [slope["zeros"]["label"], slope["ones"]["label"]])
         axes.set_xlim(-0.5, 1.5)
-    elif term == "size":
+    elif slope.get("transformation") == "log2":
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.xaxis.set_major_formatter(lambda power, _: f"{2**power:,.0f}")
     else:

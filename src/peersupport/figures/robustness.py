@@ -17,7 +17,6 @@ from peersupport.multiverse.subsets import Cloud
 
 CHOICE = {
     "window": "Years of publication",
-    "designs": "Designs",
     "helpers": "Helpers share",
     "comparator": "Comparator",
     "transcribed": "Source of figures",

@@ -23,7 +23,8 @@ def decisions(raw: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 def tidy(raw: dict[str, pd.DataFrame], cells: dict[str, pd.DataFrame], codebook: dict) -> dict[str, pd.DataFrame]:
     """Tidy tables `studies`, `outcomes`, `appraisal`, `themes` from raw sheets and the decisions on them.
 
-    Figures are floats, blanks in them NaN; text stays text, blank = "". `trial` names the trial a study belongs to.
+    Figures are floats, blanks in them NaN; text stays text, blank = "". `trial` names the trial a study belongs to,
+    `design_family` the family of its design ("nr" without a design).
     """
     coded = {sheet: reconcile.reconcile(sheet, raw[f"coder_a/{sheet}"], part) for sheet, part in cells.items()}
     known = {sheet: raw[f"database/{sheet}"] for sheet in ("studies", "outcomes", "appraisal")}
@@ -42,6 +43,7 @@ def tidy(raw: dict[str, pd.DataFrame], cells: dict[str, pd.DataFrame], codebook:
     trial = raw["trials"].set_index("study")["trial"]
     for sheet in ("studies", "outcomes"):
         tables[sheet]["trial"] = tables[sheet].study.map(trial).fillna(tables[sheet].study)
+    tables["studies"]["design_family"] = _design_families(tables["studies"].design, codebook["design_families"])
     tables["outcomes"]["recovery_type"] = _recovery_types(tables["outcomes"], codebook["recovery_types"])
     tables["outcomes"]["secondary"] = _secondary(tables["outcomes"].note, codebook.get("secondary_mark"))
     is_study = tables["themes"].study.isin(tables["studies"].study)
@@ -66,6 +68,11 @@ def _secondary(notes, mark):
     """yes where the note says by its mark that another team transcribed the figures."""
     marked = notes.str.contains(rf"\b{re.escape(mark)}\b") if mark else pd.Series(False, notes.index)
     return marked.map({True: "yes", False: "no"})
+
+
+def _design_families(design, families):
+    by_design = {code: family for family, entry in families.items() for code in entry["designs"]}
+    return design.map(by_design).fillna("nr")
 
 
 def _recovery_types(outcomes, groups):

@@ -5,7 +5,7 @@ them, the database's as corrected. No rule knows what is right; each names two p
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,35 +20,6 @@ NOTHING_FOUND = (
     r"\b(?:no|not|non)[- ](?:statistically )?significant|\bno (?:\w+ )?(?:difference|effect)s?\b|\bdid not differ"
 )
 KEY = r"\b([A-Z][\w'’-]+ (?:19|20)\d\d[a-z]?)\b"
-SYMPTOMS = ["overall_symptoms", "depression", "anxiety", "ptsd", "psychosis_symptoms", "substance_use", "self_stigma"]
-DOMAIN_WORDS = {  # in the name of an instrument: the domains that it can measure
-    "empower|advocacy": ["empowerment"],
-    "hope": ["hope", "personal_recovery"],
-    "efficacy|confidence|competence": ["self_efficacy"],
-    "quality of life|qol|eq-5d|sf-12|sf-36|health utility": ["quality_of_life", "functioning"],
-    "depress|phq|ces-d|epds|bdi|madrs|qids": ["depression", "overall_symptoms"],
-    "anxiety|gad-7|stai": ["anxiety", "overall_symptoms", "service_use"],
-    "stigma": ["self_stigma"],
-    "recovery": ["personal_recovery", "hope"],
-    "lonel|social support|belong|social connect|relationship": ["social_connection"],
-    r"psychiatric rating|positive and negative|\bpsychosis|\bpsychotic|panss": [
-        "psychosis_symptoms",
-        "overall_symptoms",
-        "hospitalisation",
-    ],
-    "ptsd|pcl-5|pds-5|trauma": ["ptsd"],
-    "suicid|self-harm|nssi": ["suicidality", "self_efficacy"],
-    "readmi|hospital|bed days|psychiatric admission": ["hospitalisation", "service_use", "engagement", "cost"],
-    "emergency|visits": ["service_use", "hospitalisation", "engagement"],
-    "cost|spending|usd": ["cost"],
-    "(?<!dis)satisf": ["satisfaction", "quality_of_life", "functioning"],
-    "drug|alcohol|opioid|overdose|substance|drinking|cannabis": ["substance_use", "engagement", "cost"],
-    "symptom|distress|psychopathology": SYMPTOMS,
-    "well-?being|wellness|burnout|resilien|happiness": ["wellbeing", "quality_of_life"],
-    "function|disability|employment|work and social": ["functioning"],
-    "alliance|retained|engagement|adherence|attend": ["engagement", "functioning"],
-}
-TURNED = "remission|decrease|reduc|positive change|time to|drop-?out|hopeless"  # counted the other way than its domain
 
 
 # ---------------------------------------------------------------- rows as they will be used
@@ -253,8 +224,12 @@ def arms_unlike(rows: pd.DataFrame) -> Iterator[dict]:
 # ---------------------------------------------------------------- rows against other rows
 
 
-def scale_elsewhere(rows: pd.DataFrame) -> Iterator[dict]:
-    """One scale has one direction and one domain, and means and SDs of one order, in all trials."""
+def scale_elsewhere(rows: pd.DataFrame, words: Mapping[str, Sequence[str]], turned_words: str) -> Iterator[dict]:
+    """One scale has one direction and one domain, and means and SDs of one order, in all trials.
+
+    words: pattern in an instrument's name -> the domains that it can measure; turned_words: pattern of instruments that
+    count the other way than their domain (the codebook's domain_words and counted_the_other_way).
+    """
     named = rows[rows.instrument.ne("")]
     for column in ("higher_is_better", "outcome_domain"):
         by_scale = named[named[column].ne("")].groupby(named.instrument.str.lower())[column]
@@ -271,7 +246,7 @@ def scale_elsewhere(rows: pd.DataFrame) -> Iterator[dict]:
                 f"{row['instrument']} is {usual.at[row['instrument'].lower(), column]} in the other rows: check it"
             ),
         )
-    meant = {name: domains_by_name(name) for name in named.instrument.unique()}
+    meant = {name: domains_by_name(name, words) for name in named.instrument.unique()}
     other = [
         bool(meant[name]) and domain not in meant[name]
         for name, domain in zip(named.instrument, named.outcome_domain, strict=True)
@@ -286,7 +261,7 @@ def scale_elsewhere(rows: pd.DataFrame) -> Iterator[dict]:
     way = rows[rows.higher_is_better.isin(["yes", "no"])]
     of_domain = way.groupby("outcome_domain").higher_is_better.transform("size")
     alike = way.groupby(["outcome_domain", "higher_is_better"]).higher_is_better.transform("size")
-    turned = way.instrument.str.contains(TURNED, case=False)
+    turned = way.instrument.str.contains(turned_words, case=False)
     yield from warn(
         way,
         (of_domain >= 5) & (alike <= 0.1 * of_domain) & ~turned,
@@ -324,9 +299,9 @@ def scale_elsewhere(rows: pd.DataFrame) -> Iterator[dict]:
     )
 
 
-def domains_by_name(instrument):
+def domains_by_name(instrument: str, words: Mapping[str, Sequence[str]]) -> list[str]:
     """What it can measure; a name with words of several domains can measure any of these."""
-    found = [domains for words, domains in DOMAIN_WORDS.items() if re.search(words, instrument, re.I)]
+    found = [domains for pattern, domains in words.items() if re.search(pattern, instrument, re.I)]
     return sorted(set().union(*found))
 
 
@@ -502,7 +477,6 @@ ROW_RULES = (
     conclusion_alone,
     type_differs,
     arms_unlike,
-    scale_elsewhere,
     study_elsewhere,
     sources_differ,
     signs_elsewhere,
@@ -510,12 +484,13 @@ ROW_RULES = (
 )
 
 
-def implausible(sheets: Sheets) -> Iterator[dict]:
+def implausible(sheets: Sheets, codebook: dict) -> Iterator[dict]:
     """What every rule of this module finds."""
     rows = outcome_rows(sheets)
     with np.errstate(all="ignore"):  # figures that other rules call impossible
         for rule in ROW_RULES:
             yield from rule(rows)
+        yield from scale_elsewhere(rows, codebook["domain_words"], codebook["counted_the_other_way"])
     yield from row_ids_run_on(sheets)
     yield from registration_twice(sheets)
     yield from third_value(sheets)

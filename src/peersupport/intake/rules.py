@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from peersupport.effects.routes import RATIOS
-from peersupport.intake import plausible, reconcile
+from peersupport.intake import reconcile
 from peersupport.intake.schema import as_number, cell_failures, remedy_for
 from peersupport.search.identity import normal_doi, normal_title, other_work
 from peersupport.store.sheets import Sheets, problem
@@ -608,5 +608,4 @@ CROSS_RULES = (
     database_disagrees,
     corrections_fit,
     renamed_in_part,
-    plausible.implausible,
 )

@@ -1,6 +1,6 @@
 """Effects and deliveries by period, and effects long after the end."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -60,12 +60,12 @@ def long_follow_up(studies: pd.DataFrame, outcomes: pd.DataFrame, long: int) -> 
     return pd.concat([counted, wilson(counted["long"], counted["stated"])], axis=1)
 
 
-REMOTE = ("digital", "telephone", "hybrid")
+def remote_share(
+    studies: pd.DataFrame, remote_delivery: Collection[str], first: int, last: int, end: int
+) -> pd.DataFrame:
+    """Delivery at a distance before, in and after the years `first` to `last`, the last period to `end`.
 
-
-def remote_share(studies: pd.DataFrame, first: int, last: int, end: int) -> pd.DataFrame:
-    """Digital, telephone or hybrid delivery before, in and after the years `first` to `last`, the
-    last period to `end`.
+    remote_delivery: the codes of modality that are at a distance.
 
     Columns period, remote, of (the studies of the period that report their delivery), share,
     ci_low, ci_high, and the difference to the first period with its interval (Newcombe 1998, Stat
@@ -77,7 +77,7 @@ def remote_share(studies: pd.DataFrame, first: int, last: int, end: int) -> pd.D
         f"{first} to {last}": told["year"].between(first, last),
         f"{last + 1} to {end}": told["year"].between(last + 1, end),
     }
-    remote = told["modality"].isin(REMOTE)
+    remote = told["modality"].isin(remote_delivery)
     table = pd.DataFrame({"period": list(periods)})
     table["remote"] = [int((remote & inside).sum()) for inside in periods.values()]
     table["of"] = [int(inside.sum()) for inside in periods.values()]

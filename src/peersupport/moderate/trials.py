@@ -5,94 +5,94 @@ the fidelity items are shown twice, with nr as missing and with nr as absent. Ef
 favours peer support. All of this is observational: trials were not randomised to their moderators.
 """
 
+from collections.abc import Callable, Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
-from peersupport.describe.fidelity import FIDELITY_ITEMS, fidelity_index
+from peersupport.describe.fidelity import fidelity_index
 from peersupport.pool.fit import Fit, composites, inference, univariate
-from peersupport.pool.models import RECOVERY_TYPES
 
 ALL_RECOVERY = "all_recovery"
-OUTCOMES = {
-    ALL_RECOVERY: "All recovery outcomes",
-    "personal": "Personal recovery outcomes",
-    "clinical": "Clinical recovery outcomes",
-    "functional": "Functional recovery outcomes",
-    "depression": "Depression",
-}
-AT_A_DISTANCE = ("digital", "telephone")
-GROUPINGS = {
-    "population": "Population",
-    "modality": "Delivery",
-    "distance": "Delivery, digital and telephone joined",
-    "structure": "Structure",
-    "condition_arm2": "Comparator",
-    "setting": "Setting",
-    "income_group": "Income group of the country",
-    "helper_experience": "What the helpers share",
-    "risk_of_bias": "Risk of bias",
-    "decade": "Decade of publication",
-    "peer_training": "Training of the peers",
-    "supervision": "Supervision of the peers",
-    "manualised": "Manual or curriculum",
-    "fidelity_assessed": "Fidelity measured",
-}
 UNTOLD = ("nr", "no_information")  # levels that say what a source does not tell
 ABSENT = "_absent"  # ends the name of a moderator in which nr counts as "no"
-GROUPINGS |= {f"{item}{ABSENT}": f"{GROUPINGS[item]}, nr as absent" for item in FIDELITY_ITEMS}
-EXTRA_LEVELS = {
-    "digital_telephone": "Digital or telephone",
-    "no_or_nr": "No or not reported",
-    "several": "Sites in several groups",
-    "nr": "Not reported",
-}
-TERMS = {
-    "fidelity_index": "Fidelity index (nr missing), per point",
-    f"fidelity_index{ABSENT}": "Fidelity index (nr absent), per point",
-    "digital": "Digital or telephone, against in person or hybrid",
-    "decades": "Year of publication, per 10 years",
-    "duration": "Duration, per 10 weeks",
-    "women": "Women, per 10 percentage points",
-    "age": "Mean age, per 10 years",
-    "high_risk": "High risk of bias, against low or some concerns",
-    "size": "People in the trial, per doubling",
-}
-JOINT = (f"fidelity_index{ABSENT}", "digital", "decades", "high_risk")  # set before the results were seen
+EXTRA_LEVELS = {"no_or_nr": "No or not reported", "several": "Sites in several groups", "nr": "Not reported"}
 LEAST = 4  # trials; below, two coefficients and a spread cannot be told apart
 
 
-def study_facts(studies: pd.DataFrame, risk: pd.DataFrame, income: pd.DataFrame) -> pd.DataFrame:
+def groupings(groups: Mapping[str, Mapping]) -> dict[str, str]:
+    """Label of each grouping of the codebook's `moderators`; those with nr_as_absent once more, at the end."""
+    twice = [name for name, entry in groups.items() if entry.get("nr_as_absent")]
+    return {name: entry["label"] for name, entry in groups.items()} | {
+        f"{name}{ABSENT}": f"{groups[name]['label']}, nr as absent" for name in twice
+    }
+
+
+def level_labels(groups: Mapping[str, Mapping], labels_of: Callable[[str], Mapping[str, str]]) -> dict[str, dict]:
+    """Levels of each grouping in their order, with labels; labels_of gives the labels of a column's codes."""
+    found = {}
+    for name, entry in groups.items():
+        codes = {code: label for code, label in labels_of(entry.get("column", name)).items() if code != "nr"}
+        joined = {code: join["label"] for code, join in entry.get("join", {}).items()}
+        found[name] = codes | joined | EXTRA_LEVELS
+        if entry.get("nr_as_absent"):
+            found[f"{name}{ABSENT}"] = {"yes": codes["yes"], "no_or_nr": EXTRA_LEVELS["no_or_nr"]}
+    return found
+
+
+def terms(slopes: Mapping[str, Mapping]) -> dict[str, str]:
+    """Label and unit of each slope of the codebook's `moderators`."""
+    return {name: f"{entry['label']}, {entry['unit']}" for name, entry in slopes.items()}
+
+
+def study_facts(
+    studies: pd.DataFrame,
+    risk: pd.DataFrame,
+    income: pd.DataFrame,
+    moderators: Mapping[str, Mapping],
+    fidelity_items: Sequence[str],
+) -> pd.DataFrame:
     """The moderators of each study, indexed by study; blank where the source does not state one.
 
-    studies: studies.csv; risk: risk_of_bias.csv; income: country (alpha-3) and income_group. `distance` joins digital
-    and telephone, `decade` is "2010s", `digital` and `high_risk` are 1 or 0; the rest as in TERMS, in its units.
+    studies: studies.csv; risk: risk_of_bias.csv; income: country (alpha-3) and income_group; moderators and
+    fidelity_items: the codebook's. Slopes are in the codebook's units, those of `ones` and `zeros` 1 or 0.
     Raises ValueError for a country without an income group.
     """
     facts = studies.set_index("study")
     overall = risk[risk["domain"].eq("overall")].set_index("study")["judgement"]
-    modality = facts["modality"].where(facts["modality"].ne("nr"))
-    judged = pd.Series(facts.index.map(overall), facts.index, dtype=object)
-    table = facts[[name for name in GROUPINGS if name in facts]]
-    table = table.assign(
-        design=facts["design"],
-        modality=modality,
-        distance=modality.replace(dict.fromkeys(AT_A_DISTANCE, "digital_telephone")),
+    sources = facts.assign(
         income_group=income_groups(facts["country"], income),
-        risk_of_bias=judged.fillna("no_information"),
+        risk_of_bias=pd.Series(facts.index.map(overall), facts.index, dtype=object),
         decade=facts["year"].map(lambda year: f"{year // 10 * 10:.0f}s", na_action="ignore"),
+        fidelity_index=fidelity_index(studies, fidelity_items, nr_is="missing"),
+        fidelity_index_absent=fidelity_index(studies, fidelity_items, nr_is="absent"),
     )
-    for item in FIDELITY_ITEMS:
-        table[f"{item}{ABSENT}"] = np.where(facts[item].eq("yes"), "yes", "no_or_nr")
-    table["fidelity_index"] = fidelity_index(studies, nr_is="missing")
-    table[f"fidelity_index{ABSENT}"] = fidelity_index(studies, nr_is="absent")
-    table["digital"] = modality.isin(AT_A_DISTANCE).where(modality.notna()).astype(float)
-    table["decades"] = facts["year"] / 10
-    table["duration"] = facts["duration_weeks"] / 10
-    table["women"] = facts["percent_women"] / 10
-    table["age"] = facts["mean_age"] / 10
-    known = judged.isin(["low", "some_concerns", "high"])
-    table["high_risk"] = judged.eq("high").where(known).astype(float)
-    return table.assign(n_randomised=facts["n_randomised"])
+    table = facts[["design", "design_family", "n_randomised"]].copy()
+    for name, entry in moderators["groups"].items():
+        table[name] = _group(sources[entry.get("column", name)], entry)
+        if entry.get("nr_as_absent"):
+            table[f"{name}{ABSENT}"] = np.where(table[name].eq("yes"), "yes", "no_or_nr")
+    for name, entry in moderators["slopes"].items():
+        if entry.get("column") != "people":
+            table[name] = _slope(sources[entry.get("column", name)], entry)
+    return table
+
+
+def _group(codes: pd.Series, entry: Mapping) -> pd.Series:
+    told = codes.where(codes.ne("nr"))
+    if entry.get("column", "") == "risk_of_bias" or codes.name == "risk_of_bias":
+        told = told.fillna("no_information")
+    joins = entry.get("join", {})
+    return told.replace({code: joined for joined, join in joins.items() for code in join["codes"]})
+
+
+def _slope(values: pd.Series, entry: Mapping) -> pd.Series:
+    """A number in the codebook's unit, or 1 and 0 for its codes; blank where neither is told."""
+    if "ones" in entry:
+        ones, zeros = entry["ones"]["codes"], entry["zeros"]["codes"]
+        return values.isin(ones).where(values.isin([*ones, *zeros])).astype(float)
+    values = values / entry.get("per", 1)
+    return np.log2(values) if entry.get("transformation") == "log2" else values
 
 
 def income_groups(countries: pd.Series, income: pd.DataFrame) -> pd.Series:
@@ -108,24 +108,30 @@ def income_groups(countries: pd.Series, income: pd.DataFrame) -> pd.Series:
 
 
 def outcome_rows(effects: pd.DataFrame, outcome: str) -> pd.DataFrame:
-    """The standardised effects of an outcome of OUTCOMES; selected rows only if the caller selected them before."""
+    """The standardised effects of a recovery type, a domain, or of ALL_RECOVERY, every outcome that has a type;
+    selected rows only if the caller selected them before."""
     rows = effects[effects["family"].eq("smd")]
     if outcome == ALL_RECOVERY:
-        return rows[rows["recovery_type"].isin(RECOVERY_TYPES)]
-    column = "recovery_type" if outcome in RECOVERY_TYPES else "outcome_domain"
+        return rows[rows["recovery_type"].notna()]
+    column = "recovery_type" if outcome in set(rows["recovery_type"].dropna()) else "outcome_domain"
     return rows[rows[column].eq(outcome)]
 
 
-def trial_table(rows: pd.DataFrame, facts: pd.DataFrame, correlation: float) -> pd.DataFrame:
+def trial_table(
+    rows: pd.DataFrame, facts: pd.DataFrame, correlation: float, moderators: Mapping[str, Mapping]
+) -> pd.DataFrame:
     """One effect per trial with its moderators; what no report of the trial states is "nr" in the groupings.
 
-    `size` is log2 of the people analysed (of those randomised where the former is not stated).
+    A slope of `people` takes the people analysed, or those randomised where the former is not stated.
     """
     table = composites(rows.join(facts, on="study"), correlation)
-    groupings = [name for name in GROUPINGS if name in table]
-    table[groupings] = table[groupings].astype(object).fillna("nr")
+    names = [name for name in groupings(moderators["groups"]) if name in table]
+    table[names] = table[names].astype(object).fillna("nr")
     people = (table["n_arm1"] + table["n_arm2"]).fillna(table["n_randomised"])
-    return table.assign(size=np.log2(people))
+    for name, entry in moderators["slopes"].items():
+        if entry.get("column") == "people":
+            table[name] = _slope(people, entry)
+    return table
 
 
 def people(trials: pd.DataFrame) -> float:

@@ -1,28 +1,30 @@
 """What the multiverse starts from: the families of outcomes, and the rows that each pair of an order of
 time points and an order of figures lets the selection rule take."""
 
+from collections.abc import Mapping
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from peersupport.effects import select
+from peersupport.effects.pools import pools
 from peersupport.effects.routes import ROUTES
-from peersupport.pool.models import ANY_SERVICE_USE, RECOVERY_TYPES
 
 
-def families(effects: pd.DataFrame, least: int, order: list[str]) -> dict[tuple, pd.DataFrame]:
-    """(domain or recovery type, family of effects) -> all its rows, where `least` trials or more are in
+def in_window(choices: Mapping[str, Mapping], start: int, end: int) -> dict:
+    """The choices with the review's window: a level named `window` takes its years, and is named after them."""
+    years = {f"{start} to {end}": {"year": list(range(start, end + 1))}}
+    levels = {}
+    for name, accepted in choices["window"].items():
+        levels |= years if name == "window" else {name: accepted}
+    return {**choices, "window": levels}
+
+
+def families(effects: pd.DataFrame, least: int, codebook: Mapping) -> dict[tuple, pd.DataFrame]:
+    """(name of a pool, family of effects) -> all its rows from randomised trials, where `least` trials or more are in
     the main analysis."""
-    found = {}
-    by_domain = dict(list(effects.groupby(["outcome_domain", "family"])))
-    for key in sorted(by_domain, key=lambda key: (key[1] != "smd", order.index(key[0]))):
-        found[key] = by_domain[key]
-    standardised = effects["family"].eq("smd")
-    for kind in RECOVERY_TYPES:
-        found[kind, "smd"] = effects[standardised & effects["recovery_type"].eq(kind)]
-    service = effects["outcome_domain"].isin(["hospitalisation", "service_use"])
-    found[ANY_SERVICE_USE, "log_rr"] = effects[service & ~standardised]
+    found = {(pool.name, pool.family): pool.rows for pool in pools(effects[effects["randomised"]], codebook)}
     return {key: rows for key, rows in found.items() if rows.loc[rows["selected"], "trial"].nunique() >= least}
 
 
@@ -37,8 +39,8 @@ def selections(effects: pd.DataFrame, aliases: dict, choices: dict) -> dict[tupl
     taken, cases = {}, {}
     for (time, times), (figure, figures) in product(choices["time_point"].items(), choices["figures"].items()):
         taken[time, figure] = mask = np.zeros(len(rows), dtype=bool)
-        eligible = rows["time_point"].isin(times) & kind.isin(figures)
-        for index in rows[eligible].groupby(select.UNIT).groups.values():
+        eligible = rows["randomised"] & rows["time_point"].isin(times) & kind.isin(figures)
+        for index in rows[eligible].groupby(select.UNIT, dropna=False).groups.values():
             if len(index) == 1:
                 mask[index] = True
             else:

@@ -14,6 +14,8 @@ from pymare.stats import q_gen, q_profile
 from scipy import stats
 from scipy.optimize import brentq
 
+from peersupport.effects.pools import event_of
+
 LEVEL = 0.95
 NAN = float("nan")
 
@@ -66,14 +68,24 @@ class Fit:
 
     @property
     def n(self) -> float:
-        """People in the trials of the model; a trial with several effects counts once."""
-        people = self.effects["n_arm1"].fillna(0) + self.effects["n_arm2"].fillna(0)
-        return float(people.groupby(self.effects["trial"]).max().sum())
+        """People in the trials of the model; a trial with several effects counts once; NaN if no trial states them."""
+        counted = self.effects["people"] if "people" in self.effects else arms(self.effects)
+        return float(counted.groupby(self.effects["trial"]).max().sum(min_count=1))
+
+    @property
+    def event(self) -> str:
+        """avoid or wanted, where the effects are ratios of events; else ""."""
+        return event_of(self.effects)
 
     @property
     def i2_from_q(self) -> float:
         """(Q - df) / Q in percent, not below zero: what most reviews print (Higgins 2003)."""
         return max(0.0, 100 * (self.q - (self.k - 1)) / self.q) if self.q > 0 else 0.0
+
+
+def arms(effects: pd.DataFrame) -> pd.Series:
+    """People in the arms that are stated; NaN where neither is."""
+    return effects[["n_arm1", "n_arm2"]].sum(axis=1, min_count=1)
 
 
 def composites(rows: pd.DataFrame, correlation: float) -> pd.DataFrame:
@@ -91,7 +103,7 @@ def composites(rows: pd.DataFrame, correlation: float) -> pd.DataFrame:
     joined = by_trial.first().drop(columns="_root")
     joined["effect"] = by_trial["effect"].mean()
     joined["variance"] = total / m**2
-    for column in ("n_arm1", "n_arm2"):
+    for column in [name for name in ("n_arm1", "n_arm2", "people") if name in rows]:
         joined[column] = by_trial[column].max()
     if "year" in rows:
         joined["year"] = by_trial["year"].min()

@@ -4,28 +4,26 @@ A new model is one entry in MODELS. A model that the data cannot carry raises No
 reason, and becomes a Fit without numbers whose note says so (the row metapsyTools leaves out).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from peersupport.effects.pools import Domain, pools
 from peersupport.pool import influence, multilevel, small_study
 from peersupport.pool.bayes import posterior
 from peersupport.pool.fit import Fit, composites, extreme, inference, prediction, univariate
 from peersupport.pool.selection_model import fit_selection
 
 MAIN = "random_reml_hk"
-RECOVERY_TYPES = ("personal", "clinical", "functional")
-ANY_SERVICE_USE = "any_service_use"
-STUDY_FACTS = ["design", "helper_experience", "condition_arm2"]
-RANDOMISED = ("rct", "cluster_rct", "pilot_rct")
+STUDY_FACTS = ["design", "design_family", "helper_experience", "condition_arm2"]
 UNCONVERTED = ("means", "change", "events_rr")  # methods that use the trial's own means or counts
 MINIMUM_DF = 4  # below it Satterthwaite's approximation is outside its tested range (Tipton 2015)
 FEW_DF = "fewer than 4 degrees of freedom: the interval is not to be relied on"
 NARROWER = "narrower than without Hartung-Knapp, as the effects are very alike: see random_reml"
 ONE_EACH = "every trial has one effect"
 COLUMNS = (
-    "outcome_domain family model k n effect ci_low ci_high p_value pi_low pi_high tau2 i2 q q_p "
+    "outcome_domain family event model k n effect ci_low ci_high p_value pi_low pi_high tau2 i2 q q_p "
     "trials tau2_ci_low tau2_ci_high i2_ci_low i2_ci_high sigma2_between sigma2_within df note"
 ).split()
 
@@ -47,23 +45,11 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Domain:
-    """The selected effects of one outcome domain or recovery type, in one family."""
-
-    name: str
-    family: str
-    rows: pd.DataFrame
-
-    @property
-    def trials(self) -> int:
-        return self.rows["trial"].nunique()
-
-
-@dataclass(frozen=True)
 class Model:
     """select(rows, settings) gives the effects, fit(effects, settings) the Fit.
 
-    `least` is the number of trials below which the model is not tried (minimum_trials if larger).
+    `label` may name settings in braces. `least` is the number of trials below which the model is not tried
+    (minimum_trials if larger).
     """
 
     label: str
@@ -72,30 +58,10 @@ class Model:
     least: int = 2
 
 
-def domains(effects: pd.DataFrame, minimum_trials: int, order: list[str]) -> list[Domain]:
-    """Every outcome domain and recovery type with enough trials, domains in `order`, types last.
-
-    Hospitalisation and service use are also pooled together as log risk ratios under the name
-    `any_service_use`, if both are there.
-    """
+def domains(effects: pd.DataFrame, minimum_trials: int, codebook: Mapping) -> list[Domain]:
+    """Every pool of the main analysis with enough trials (effects.pools says which there are and in what order)."""
     chosen = effects[effects["selected"].astype(bool)]
-    found = [
-        Domain(name, family, rows) for (name, family), rows in chosen.groupby(["outcome_domain", "family"], sort=False)
-    ]
-    found.sort(key=lambda domain: (order.index(domain.name), domain.family != "smd"))
-    standardised, ratios = (chosen[chosen["family"].eq(f)] for f in ("smd", "log_rr"))
-    for kind in RECOVERY_TYPES:
-        found.append(Domain(kind, "smd", standardised[standardised["recovery_type"].eq(kind)]))
-    service = ratios[ratios["outcome_domain"].isin(["hospitalisation", "service_use"])]
-    if service["outcome_domain"].nunique() == 2:
-        found.append(Domain(ANY_SERVICE_USE, "log_rr", service))
-    return [domain for domain in found if domain.trials >= minimum_trials]
-
-
-def outcome_labels(codes: dict[str, dict[str, str]]) -> dict[str, str]:
-    """Label of each domain, recovery type and union of domains; codes: the codebook's lists."""
-    union = {ANY_SERVICE_USE: "Hospital or other service use"}
-    return codes["outcome_domain"] | codes["recovery_type"] | union
+    return [domain for domain in pools(chosen, codebook) if domain.trials >= minimum_trials]
 
 
 def with_study_facts(effects: pd.DataFrame, studies: pd.DataFrame, risk: pd.DataFrame) -> pd.DataFrame:
@@ -142,17 +108,39 @@ def pooled_table(fits: list[Fit]) -> pd.DataFrame:
     return pd.DataFrame([{c: getattr(fit, c) for c in COLUMNS} for fit in fits], columns=COLUMNS)
 
 
-def sections(main: dict[tuple[str, str], Fit]) -> dict[str, list[Fit]]:
+def sections(main: dict[tuple[str, str], Fit], recovery_types: Collection[str]) -> dict[str, list[Fit]]:
     """The main fits under the headings of the summary forest; empty headings are left out."""
     fits = list(main.values())
     smd = [fit for fit in fits if fit.family == "smd"]
-    kinds = [fit for fit in smd if fit.outcome_domain in RECOVERY_TYPES]
     found = {
-        "By type of recovery (Hedges g)": kinds,
-        "By outcome (Hedges g)": [fit for fit in smd if fit.outcome_domain not in RECOVERY_TYPES],
-        "Events (risk ratio)": [fit for fit in fits if fit.family == "log_rr"],
+        "By type of recovery (Hedges g)": [fit for fit in smd if fit.outcome_domain in recovery_types],
+        "By outcome (Hedges g)": [fit for fit in smd if fit.outcome_domain not in recovery_types],
+        "Events to be avoided (risk ratio)": [fit for fit in fits if fit.event == "avoid"],
+        "Events wished for (risk ratio)": [fit for fit in fits if fit.event == "wanted"],
     }
     return {heading: chosen for heading, chosen in found.items() if chosen}
+
+
+def model_labels(settings: Settings) -> dict[str, str]:
+    """What each model of MODELS is called, with the review's own window."""
+    return {name: model.label.format(**vars(settings)) for name, model in MODELS.items()}
+
+
+def compare(variants: Mapping[str, pd.DataFrame], settings: Settings, codebook: Mapping) -> pd.DataFrame:
+    """The main model of every pool under each variant of the effects; only pools in which a variant differs.
+
+    The first variant is the main analysis. Columns: outcome_domain, family, event, variant, k, effect, ci_low, ci_high.
+    """
+    about = ["outcome_domain", "family", "event"]
+    rows = []
+    for name, effects in variants.items():
+        for domain in domains(effects, settings.minimum_trials, codebook):
+            trials = composites(domain.rows, settings.correlation)
+            fit = univariate(trials)
+            rows.append((domain.name, domain.family, domain.event, name, fit.k, fit.effect, fit.ci_low, fit.ci_high))
+    table = pd.DataFrame(rows, columns=[*about, "variant", "k", "effect", "ci_low", "ci_high"])
+    spread = table.groupby(about)["effect"].transform(lambda effect: effect.max() - effect.min())
+    return table[spread > 1e-9].sort_values(about, kind="stable").reset_index(drop=True)
 
 
 def slug(name: str, family: str) -> str:
@@ -337,9 +325,10 @@ MODELS: dict[str, Model] = {
     ),
     "low_risk_of_bias": Model("Low risk of bias only", _where(lambda rows, s: rows["risk_of_bias"].eq("low")), _main),
     "means_only": Model("Means or counts only", _where(lambda rows, s: rows["method"].isin(UNCONVERTED)), _main),
-    "rct_only": Model("Randomised trials only", _where(lambda rows, s: rows["design"].isin(RANDOMISED)), _main),
-    "window_2020_2025": Model(
-        "Published 2020 to 2025", _where(lambda rows, s: rows["year"].between(s.window_start, s.window_end)), _main
+    "window": Model(
+        "Published {window_start} to {window_end}",
+        _where(lambda rows, s: rows["year"].between(s.window_start, s.window_end)),
+        _main,
     ),
     "distress_helpers": Model(
         "Helpers share distress itself", _where(lambda rows, s: rows["helper_experience"].eq("distress")), _main

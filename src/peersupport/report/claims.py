@@ -8,7 +8,8 @@ from markupsafe import Markup
 from peersupport.conclude.grade import DOMAINS, LEVEL_LABELS
 from peersupport.conclude.manuscript import VERDICT_WORDS
 from peersupport.conclude.rules import SUPPORTED
-from peersupport.pool.models import MAIN, outcome_labels
+from peersupport.effects.pools import outcome_labels
+from peersupport.pool.models import MAIN
 from peersupport.report.html import block, contents, in_markdown, interval_text, pairs, table
 from peersupport.report.pictures import figure
 from peersupport.store.codebook import codebook
@@ -21,7 +22,7 @@ TOP = {"claims": "Claims", "studies/index": "Studies", "notebooks/index": "Noteb
 
 def pages(summary):
     """Path to text for the front page and the claims."""
-    keys, labels = ["outcome_domain", "family"], outcome_labels(codebook()["codes"])
+    keys, labels = ["outcome_domain", "family"], outcome_labels(codebook())
     pooled = read_table("tables/pooled_outcomes.csv")
     pooled = pooled[pooled["model"].eq(MAIN)].set_index(keys)
     findings = read_table("tables/summary_of_findings.csv").set_index(keys)

@@ -25,6 +25,7 @@ OPTIONAL = {  # key: what stands for it in a review that does not have it
     "instruments": {},
     "domain_words": {},
     "counted_the_other_way": "(?!)",
+    "remote_delivery": [],
 }
 REQUIRED = ("codes", "sheets", "arms", "design_families")
 KINDS = ("text", "code", "codes", "integer", "number", "percent", "year", "doi", "url", "country")
@@ -55,15 +56,22 @@ def read_codebook(text: str) -> dict:
         raise CodebookError(f"{FILE}, line {line}: {error.problem}; mend the line.") from None
     if not isinstance(book, dict):
         raise CodebookError(f"{FILE} is empty or no mapping: put it back, or begin with `codes:`.")
-    found = list(_keys(book)) or list(_problems(_filled(book)))
+    found = list(_keys(book)) or list(_problems(book | _defaults(book)))
     if found:
         raise CodebookError(f"{len(found)} to mend in {FILE}:\n" + "\n".join(found))
-    return _filled(book)
+    families = {name: entry["label"] for name, entry in book["design_families"].items()}
+    codes = book["codes"] | {"design_family": families | {"nr": "Design not reported"}}
+    return book | _defaults(book) | {"codes": codes}
 
 
 def labels(code_list: str) -> dict[str, str]:
     """Code to label, in the codebook's order: labels("population")["smi"] is "Severe mental illness"."""
     return codebook()["codes"][code_list]
+
+
+def column_labels(sheet: str, column: str) -> dict[str, str]:
+    """Code to label of a column of codes: column_labels("studies", "peer_training") are those of yes_no."""
+    return labels(codebook()["sheets"][sheet]["columns"][column]["codes"])
 
 
 class _Strict(yaml.SafeLoader):
@@ -79,11 +87,9 @@ class _Strict(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _filled(book: dict) -> dict:
-    filled = {key: default if book.get(key) is None else book[key] for key, default in OPTIONAL.items()} | {
-        key: book[key] for key in REQUIRED
-    }
-    return filled | {"moderators": NO_MODERATORS | filled["moderators"]}
+def _defaults(book: dict) -> dict:
+    found = {key: default if book.get(key) is None else book[key] for key, default in OPTIONAL.items()}
+    return found | {"moderators": NO_MODERATORS | found["moderators"]}
 
 
 def _keys(book: dict) -> Iterator[str]:
@@ -203,6 +209,8 @@ def _items(book) -> Iterator[str]:
         for name in book[key]:
             if columns.get(name, {}).get("codes") != "yes_no":
                 yield f"{key}: the studies sheet has no yes/no column {name!r}; add it there, or take it out."
+    deliveries = _codes_of("modality", columns, book)
+    yield from _known("remote_delivery", book["remote_delivery"], deliveries, "the codes of modality")
     for name in book["fidelity_items"]:
         if name not in book["reporting_items"]:
             yield f"fidelity_items: reporting_items has no label for {name!r}; add it there."

@@ -3,7 +3,7 @@
 import numpy as np
 
 from peersupport.pool.fit import Fit
-from peersupport.pool.models import MODELS, NARROWER, RANDOMISED
+from peersupport.pool.models import NARROWER
 from peersupport.text.numbers import shown
 
 FEW_TRIALS = 5
@@ -39,16 +39,15 @@ def alt_text(fit: Fit, label: str) -> str:
     )
 
 
-def finding(models: dict[str, Fit], main: str, label: str) -> str:
-    """What is known about a domain and how sure: size, precision, settings, models, risk of bias."""
+def finding(models: dict[str, Fit], main: str, label: str, names: dict[str, str]) -> str:
+    """What is known about a domain and how sure: size, precision, settings, models, risk of bias.
+
+    names: what each model is called (pool.models.model_labels).
+    """
     fit = models[main]
-    first = (
-        f"**{label}**: {fit.trials} trials{_randomised(fit)} with {fit.n:,.0f} people, pooled "
-        f"{effect_text(fit)}, "
-        f"I² = {fit.i2:.0f}%."
-    )
+    first = f"**{label}**: {fit.trials} trials with {fit.n:,.0f} people, pooled {effect_text(fit)}, I² = {fit.i2:.0f}%."
     narrow = NARROW if fit.note == NARROWER else ""
-    parts = (first, _precision(fit), narrow, _settings(fit), _dependence(models, main), _bias(fit))
+    parts = (first, _precision(fit), narrow, _settings(fit), _dependence(models, main, names), _bias(fit))
     return " ".join(part for part in parts if part)
 
 
@@ -102,7 +101,7 @@ def _share(share: float) -> str:
     return "more than 99%" if share > 0.99 else "fewer than 1%" if share < 0.01 else f"{share:.0%}"
 
 
-def _dependence(models: dict[str, Fit], main: str) -> str:
+def _dependence(models: dict[str, Fit], main: str, names: dict[str, str]) -> str:
     others = {n: f for n, f in models.items() if n != main and not np.isnan(f.effect)}
     if not others:
         return ""
@@ -113,18 +112,8 @@ def _dependence(models: dict[str, Fit], main: str) -> str:
     return (
         f"Of {len(others)} other models that could be fitted, {agree} also give an interval "
         f"{where[_side(fit)]}; their estimates run from {shown(lowest.effect, fit.family)} "
-        f"({_named(lowest)}) to {shown(highest.effect, fit.family)} ({_named(highest)})."
+        f"({names[lowest.model]}) to {shown(highest.effect, fit.family)} ({names[highest.model]})."
     )
-
-
-def _randomised(fit: Fit) -> str:
-    if "design" not in fit.effects:
-        return ""
-    return f" ({fit.effects['design'].isin(RANDOMISED).sum()} randomised)"
-
-
-def _named(fit: Fit) -> str:
-    return MODELS[fit.model].label
 
 
 def _bias(fit: Fit) -> str:
