@@ -19,7 +19,6 @@
 minimum_trials = 3
 within_trial_correlation = 0.6
 vote_majority = 0.7
-small_effect = 0.2
 baseline_risk = 0.2
 long_follow_up_weeks = 26
 
@@ -40,7 +39,7 @@ from peersupport.moderate.trials import ALL_RECOVERY, study_facts, trial_table
 from peersupport.pool import models
 from peersupport.store.codebook import codebook
 from peersupport.store.pictures import write_figure
-from peersupport.store.project import processed, project_root
+from peersupport.store.project import processed, project_root, setting
 from peersupport.store.tables import read_reference, read_table, write_document, write_table
 from peersupport.text.screen import readable
 
@@ -150,7 +149,10 @@ readable(ledger.assign(verdict=ledger["verdict"].map(words))[shown])
 # ## How certain is each result
 #
 # GRADE is a judgement. Rules make a first suggestion that anyone can check, domain by domain, with its reason; what the
-# authors judge otherwise stands in `data/raw/grade.csv`, and is shown beside the suggestion, not in its place.
+# authors judge otherwise stands in `data/raw/grade.csv`, and is shown beside the suggestion, not in its place. The
+# thresholds stand in `parameters.yml`: from where on an effect is small, moderate or large, and how much of the weight
+# must be amiss. A confidence interval loses a level for each threshold within it; of inconsistency the overlap of the
+# trials and the prediction interval speak, no cut-off of I². What is not known costs no level.
 
 # %%
 handed_on = processed("grade.csv").is_file()
@@ -164,7 +166,7 @@ findings = grade.summary_of_findings(
     read_table("tables/small_study_effects.csv"),
     read_table("tables/absolute_effects.csv"),
     overrides,
-    small_effect=small_effect,
+    rules=grade.Rules(**setting("grade")),
     baseline=baseline_risk,
 )
 write_table(findings, "tables/summary_of_findings.csv")
@@ -190,12 +192,16 @@ readable(steps, 0)
 # %%
 levels = findings["certainty"].map(grade.LEVEL_LABELS).value_counts()
 most = steps[steps["downgrade"] < 0]["domain"].value_counts()
+commonest = f"{most.index[0].lower()} ({most.iloc[0]} outcomes)" if len(most) else "none"
+own = findings[findings["baseline_trials"] > 0]
+risks = f"{own['baseline'].min():.0%} to {own['baseline'].max():.0%}" if len(own) else "none stated"
 Markdown(
     f"Certainty by outcome: {', '.join(f'{name.lower()} {n}' for name, n in levels.items())} of {len(findings)}. The "
-    f"commonest reason for a downgrade is {most.index[0].lower()} ({most.iloc[0]} outcomes). Where the source seen was "
-    "an abstract, much of the risk of bias could not be judged, and what cannot be judged is not taken for low. "
-    f"{len(overrides)} judgements of the authors overrule a suggestion. People per 1000 assume that "
-    f"{1000 * baseline_risk:.0f} of 1000 do well, or have the event, without peer support."
+    f"commonest reason for a downgrade is {commonest}. Where the source seen was an abstract, much of the risk of bias "
+    "could not be judged; the share is in the reason, and costs no level by itself. "
+    f"{len(overrides)} judgements of the authors overrule a suggestion. People per 1000 rest on the risk without peer "
+    f"support: of {len(own)} outcomes counted as events it is the median of the trials' own comparators ({risks}); for "
+    f"scales it is assumed that {1000 * baseline_risk:.0f} of 1000 do well."
 )
 
 # %% [markdown]

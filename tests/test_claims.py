@@ -497,7 +497,9 @@ def ledger_and_paragraph(raw):
     sheet = raw["claims"][raw["claims"]["claim_id"].eq("C03")]
     ledger = claims.evaluate(sheet, evidence)
     empty = main.head(0)
-    findings = grade.summary_of_findings(main, trials, empty, empty, grade.NO_OVERRIDES, small_effect=0.2, baseline=0.2)
+    findings = grade.summary_of_findings(
+        main, trials, empty, empty, grade.NO_OVERRIDES, rules=grade.Rules(), baseline=0.2
+    )
     ranked = pd.DataFrame({"theme": ["role_ambiguity"], "studies": [9], "of": [90], "rank": [1.0]})
     numbers = manuscript.numbers(
         pd.DataFrame({"detail": ["records"], "n": [9]}),

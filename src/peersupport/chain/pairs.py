@@ -2,11 +2,13 @@
 
 import ast
 import hashlib
+import re
 
 import jupytext
 import nbformat
 import yaml
 
+READ_SETTING = re.compile(r"\bsetting\(\"(\w+)\"\)")
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
@@ -117,8 +119,17 @@ def first_difference(script, notebook):
 
 def used_parameters(root, notebook):
     """The settings of parameters.yml that the notebook declares."""
+    return _of_settings(root, declared_parameters(notebook))
+
+
+def read_settings(root, notebook):
+    """The settings that the notebook reads from parameters.yml itself: setting("name")."""
+    return _of_settings(root, [name for cell in code_cells(notebook) for name in READ_SETTING.findall(cell.source)])
+
+
+def _of_settings(root, names):
     settings = yaml.safe_load((root / "parameters.yml").read_text("utf-8")) or {}
-    return {name: settings[name] for name in declared_parameters(notebook) if name in settings}
+    return {name: settings[name] for name in names if name in settings}
 
 
 def refuse_unsaved_edits(scripts):

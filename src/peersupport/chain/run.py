@@ -31,6 +31,7 @@ from peersupport.chain.pairs import (
     is_tagged,
     normalised,
     numbered_notebooks,
+    read_settings,
     refuse_unsaved_edits,
     used_parameters,
 )
@@ -116,7 +117,9 @@ def expected_origins(root, rows=None, start=""):
         if script.stem < start:
             earlier = recorded.get(script.stem, {})
         else:
-            earlier = origins(root, script, used_parameters(root, jupytext.read(script)), earlier)
+            notebook = jupytext.read(script)
+            settings = used_parameters(root, notebook) | read_settings(root, notebook)
+            earlier = origins(root, script, settings, earlier)
         found[script.stem] = earlier
     return found
 

@@ -41,9 +41,11 @@ def absolute_row(fit: Fit, bayes: Fit, rows: pd.DataFrame, outcomes: pd.DataFram
     probabilities: `share_favouring` the share of settings whose true effect is expected to favour peer
     support (main model), `probability_*` of the average effect (bayes).
 
-    rows: the domain's effects; outcomes: notebook 01's tidy outcomes. `_low` belongs to the interval's
-    lower end; negative NNT: to harm (Altman 1998). Risk ratios of events of both kinds, good and bad,
-    have no common baseline and so no NNT; domains of several outcomes have no common scale.
+    rows: the domain's effects; outcomes: notebook 01's tidy outcomes. `baseline`: for events the comparator_risk of the
+    `baseline_trials` that state it; the argument for scales, or where no trial does (then 0 trials). `event_wanted`:
+    whether the event is to be wished for. `_low` belongs to the interval's lower end; negative NNT: to harm (Altman
+    1998). Risk ratios of events of both kinds, good and bad, have no common baseline and so no NNT; domains of several
+    outcomes have no common scale.
     """
     row = {"outcome_domain": fit.outcome_domain, "family": fit.family, "trials": fit.trials}
     row |= {
@@ -51,12 +53,16 @@ def absolute_row(fit: Fit, bayes: Fit, rows: pd.DataFrame, outcomes: pd.DataFram
         "probability_above_0": bayes.probability_above_0,
         "probability_above_small": bayes.probability_above_small,
     }
+    own = comparator_risk(rows, outcomes) if fit.family == "log_rr" else None
+    baseline, row["baseline_trials"] = own or (baseline, 0)
+    row["baseline"], row["event_wanted"] = baseline, np.nan
     ends = {"": fit.effect, "_low": fit.ci_low, "_high": fit.ci_high}
     for suffix, value in ends.items():
         if fit.family == "smd":
             row[f"nnt_kraemer_kupfer{suffix}"] = nnt_kraemer_kupfer(value)
             row[f"nnt_furukawa{suffix}"] = nnt_furukawa(value, baseline)
         elif (good := _good_event(rows, outcomes)) is not None:
+            row["event_wanted"] = float(good)
             row[f"nnt_risk_ratio{suffix}"] = nnt_risk_ratio(value, baseline, good)
     scale = commonest_scale(rows, outcomes)
     if fit.family == "smd" and scale is not None:
@@ -64,6 +70,20 @@ def absolute_row(fit: Fit, bayes: Fit, rows: pd.DataFrame, outcomes: pd.DataFram
         row |= {"scale_sd": scale["sd"]}
         row |= {f"points{suffix}": value * scale["sd"] for suffix, value in ends.items()}
     return row
+
+
+def comparator_risk(rows: pd.DataFrame, outcomes: pd.DataFrame) -> tuple[float, int] | None:
+    """The median over trials of the event's risk in their comparator arms (0 to 1), and how many trials state it.
+
+    rows: the domain's effects; outcomes: notebook 01's with `row_id, event_arm2, totaln_arm2`. A trial with several
+    rows counts once, with their mean. None where no trial states counts, or the median is 0 or 1. The median of the
+    trials' own comparators is the Cochrane Handbook's choice (15.4.2) where no better source of it is known.
+    """
+    counted = outcomes[outcomes["event_arm2"].notna() & outcomes["totaln_arm2"].gt(0)]
+    found = rows[["row_id", "trial"]].merge(counted[["row_id", "event_arm2", "totaln_arm2"]], on="row_id")
+    risks = (found["event_arm2"] / found["totaln_arm2"]).groupby(found["trial"]).mean()
+    middle = float(risks.median()) if len(risks) else 0.0
+    return (middle, len(risks)) if 0 < middle < 1 else None
 
 
 def commonest_scale(rows: pd.DataFrame, outcomes: pd.DataFrame) -> pd.Series | None:

@@ -2,6 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 MARKER = "parameters.yml"
 
@@ -13,6 +16,14 @@ def project_root() -> Path:
         if (folder / MARKER).is_file():
             return folder
     raise FileNotFoundError(f"{MARKER} is neither in {here} nor above it: start from inside the project folder.")
+
+
+def setting(name: str) -> Any:
+    """What parameters.yml says under that name: for long declarations, which stand there alone. KeyError: not there."""
+    settings = yaml.safe_load((project_root() / MARKER).read_text("utf-8")) or {}
+    if name not in settings:
+        raise KeyError(f"{MARKER} has no {name}: a notebook reads it from there.")
+    return settings[name]
 
 
 def processed(name: str) -> Path:
