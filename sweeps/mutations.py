@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pymare.effectsize import base
 
 from peersupport.describe import votes
 from peersupport.effects import routes, select
@@ -104,7 +103,6 @@ def remember_steps():
     validation.check_schema = remembering(validation.check_schema, same_table, drained=True)
     rules._figures = remembering(rules._figures, same_table)
     reconcile.double_coded = remembering(reconcile.double_coded, same_table)
-    base.solve = remembering(base.solve, str)
     select._choose = remembering(select._choose, same_content)
     models.fit_model = remembering(models.fit_model, same_content)
 

@@ -27,7 +27,6 @@ def chain():
             (rules, "_figures"),
             (reconcile, "double_coded"),
             (select, "_choose"),
-            (mutations.base, "solve"),
             (mutations.models, "fit_model"),
         ):
             patch.setattr(place, name, getattr(place, name))  # put back at the end

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from metafor_reference import HERE, agree, as_effects, reference
 
-from peersupport.pool.fit import composites, estimate_tau2, extreme, univariate
+from peersupport.pool.fit import composites, extreme, univariate
 
 MODELS = {
     "fixed": ("none", "wald"),
@@ -113,5 +113,12 @@ def test_impossible_variance_is_named(variance):
 
 
 def test_unknown_tau2_method_is_refused():
-    with pytest.raises(ValueError, match="DL, PM or REML"):
-        estimate_tau2(np.array([0.1, 0.2]), np.array([0.1, 0.1]), "XX")
+    with pytest.raises(ValueError, match="choose from REML, fixed, DL, PM"):
+        univariate(as_effects([0.1, 0.2], [0.1, 0.1]), "XX")
+
+
+def test_of_two_maxima_the_higher_one_counts():
+    """The first 22 trials of metadat's dat.lau1992, log odds ratios: tau2 0 is a maximum, 0.01197 a higher one."""
+    sheet = pd.read_csv(HERE / "reference/lau1992.csv")
+    fit = univariate(as_effects(sheet["yi"].to_numpy(), sheet["vi"].to_numpy()))
+    assert (fit.tau2, fit.effect) == pytest.approx((0.011967, -0.225209), abs=1e-6)

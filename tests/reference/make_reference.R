@@ -72,7 +72,7 @@ univariate <- function(s) {
   begg <- quiet(ranktest(s$yi, s$vi))
   loo <- quiet(leave1out(main))
   influence <- quiet(influence(main))
-  filled <- quiet(trimfill(main, test = "knha", control = tight(s)))  # it forgets both otherwise
+  filled <- quiet(trimfill(main, side = "left", test = "knha", control = tight(s)))  # it forgets both otherwise
   pet <- summary(lm(s$yi ~ sqrt(s$vi), weights = 1 / s$vi))$coefficients
   peese <- summary(lm(s$yi ~ s$vi, weights = 1 / s$vi))$coefficients
   bauj <- { pdf(NULL); b <- quiet(baujat(main)); dev.off(); b }

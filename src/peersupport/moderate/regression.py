@@ -1,15 +1,15 @@
 """Meta-regression on one or several moderators, with Knapp and Hartung's test and a permutation test."""
 
 from collections.abc import Sequence
+from itertools import permutations as all_orders
+from math import factorial
 
 import numpy as np
 import pandas as pd
-from pymare import Dataset
-from pymare.estimators import VarianceBasedLikelihoodEstimator, WeightedLeastSquares
 from scipy import stats
-from scipy.optimize import brentq
 
 from peersupport.moderate.trials import LEAST
+from peersupport.pool import engine
 from peersupport.pool.fit import NAN
 
 REGRESSION_COLUMNS = (
@@ -21,58 +21,49 @@ def regress(trials: pd.DataFrame, design: np.ndarray) -> dict:
     """Mixed-effects meta-regression: REML, Knapp-Hartung covariance, t with k - p df (metafor's test = "knha").
 
     trials: `effect`, `variance` (k rows); design: (k, p) with its intercept. Returns estimate, ci_low, ci_high, p_value
-    (arrays of p), covariance (p, p), tau2, df. PyMARE fits; its REML is polished to the root of the score (Viechtbauer
-    2005, eq. 12), so that it can be laid beside R. Raises ValueError where k <= p or the design is not of full rank.
+    (arrays of p), covariance (p, p), tau2, df: one column of engine.regress. Raises ValueError where k <= p or the
+    design is not of full rank.
     """
-    y, v = trials["effect"].to_numpy(float), trials["variance"].to_numpy(float)
+    y, v = (trials[[name]].to_numpy(float) for name in ("effect", "variance"))
     k, p = design.shape
-    if k <= p or np.linalg.matrix_rank(design) < p:
+    found = engine.regress(y, v, design)
+    if np.isnan(found.tau2[0]):
         raise ValueError(f"{k} trials cannot carry {p} coefficients with this design.")
-    dataset = Dataset(y=y, v=v, X=design, add_intercept=False)
-    start = VarianceBasedLikelihoodEstimator(method="REML").fit_dataset(dataset).summary()
-    tau2 = _polished(y, v, design, float(np.ravel(start.tau2)[0]))
-    knapp_hartung = WeightedLeastSquares(tau2=tau2, small_sample_correction="knapp-hartung")
-    result = knapp_hartung.fit_dataset(dataset).summary()
-    statistics = {name: value.ravel() for name, value in result.get_fe_stats().items()}
+    estimate, covariance = found.estimate[:, 0], found.covariance[0]
+    error = np.sqrt(np.diag(covariance))
+    half = stats.t.ppf(0.975, k - p) * error
     return {
-        "estimate": statistics["est"],
-        "ci_low": statistics["ci_l"],
-        "ci_high": statistics["ci_u"],
-        "p_value": statistics["p"],
-        "covariance": result.fe_cov.reshape(p, p),
-        "tau2": tau2,
+        "estimate": estimate,
+        "ci_low": estimate - half,
+        "ci_high": estimate + half,
+        "p_value": 2 * stats.t.sf(np.abs(estimate) / error, k - p),
+        "covariance": covariance,
+        "tau2": float(found.tau2[0]),
         "df": k - p,
     }
 
 
-def _polished(y: np.ndarray, v: np.ndarray, design: np.ndarray, tau2: float) -> float:
-    def score(candidate: float) -> float:
-        w = 1 / (v + candidate)
-        wx = w[:, None] * design
-        projection = np.diag(w) - wx @ np.linalg.solve(design.T @ wx, wx.T)
-        residual = projection @ y
-        return float(residual @ residual - np.trace(projection))
+def permutation_p(trials: pd.DataFrame, design: np.ndarray, permutations: int, seed: int) -> np.ndarray:
+    """Permutation p-values of the coefficients (array of p): how often |estimate / se| of shuffled trials is as large.
 
-    low, high = 0.99 * tau2, 1.01 * tau2
-    if score(low) * score(high) >= 0:  # tau2 is zero
-        return tau2
-    return float(brentq(score, low, high, xtol=1e-15, rtol=1e-14))
-
-
-def permutation_p(trials: pd.DataFrame, design: np.ndarray, permutations: int, seed: int):
-    """Permutation p-values of the coefficients (array of p): PyMARE's test of |estimate / se| over shuffled trials.
-
-    Higgins & Thompson 2004 (doi 10.1002/sim.1752); exact where there are no more orders than `permutations`.
+    Higgins & Thompson 2004 (doi 10.1002/sim.1752): effects and variances keep together and change places against the
+    moderators. Every order where there are no more than `permutations`, else that many drawn ones beside the observed.
     """
     y, v = trials["effect"].to_numpy(float), trials["variance"].to_numpy(float)
-    dataset = Dataset(y=y, v=v, X=design, add_intercept=False)
-    result = VarianceBasedLikelihoodEstimator(method="REML").fit_dataset(dataset).summary()
-    state = np.random.get_state()
-    np.random.seed(seed)  # PyMARE draws from numpy's global generator
-    try:
-        return result.permutation_test(n_perm=permutations).perm_p["fe_p"].ravel()
-    finally:
-        np.random.set_state(state)
+    orders = _orders(len(y), permutations, seed)
+    found = engine.regress(y[orders].T, v[orders].T, design)
+    error = np.sqrt(np.diagonal(found.covariance, axis1=1, axis2=2).T)
+    size = np.abs(found.estimate / error)
+    return (size >= size[:, :1] * (1 - 1e-9)).mean(axis=1)
+
+
+def _orders(k: int, permutations: int, seed: int) -> np.ndarray:
+    """The order as it is, then others: orders x k."""
+    if factorial(k) <= permutations:
+        return np.array(list(all_orders(range(k))))
+    generator = np.random.default_rng(seed)
+    drawn = generator.permuted(np.tile(np.arange(k), (permutations, 1)), axis=1)
+    return np.vstack([np.arange(k), drawn])
 
 
 def meta_regression(

@@ -3,7 +3,7 @@
 The choices are data (parameters.yml). A row filter is a mapping from level to the accepted values of
 columns; `time_point` orders time points; `figures` says which routes to an effect may be used;
 `several` and `rho` say what a trial with several effects counts; the model choices name what
-stacked.py fits. The first level of each choice is the main analysis's.
+pool.engine fits. The first level of each choice is the main analysis's.
 
 Combinations that leave the same effects are one data set: each is fitted once, and the results are
 laid out in a grid with one axis per choice.
@@ -56,7 +56,7 @@ def _fit_models(y, v, choices, limits, everything):
     k = np.isfinite(v).sum(axis=0)
     many = np.flatnonzero(k >= limits.correction_trials)
     v = np.where(k >= limits.trials, v, np.inf)
-    filled_y, filled_v, filled = engine.fill(y[:, many], v[:, many])
+    filled_y, filled_v, filled = engine.fill(y[:, many], v[:, many], "REML")
     refit = filled != 0
     line = engine.pet_peese(y[:, many], v[:, many])
     shape = (*(len(choices[name]) for name in MODEL_CHOICES[1:]), y.shape[1])

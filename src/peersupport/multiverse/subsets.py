@@ -2,7 +2,7 @@
 
 Up to a number of trials every subset of two or more is pooled; above it, subsets drawn at random.
 Fixed effects need three sums per subset, which are one matrix product for a whole block of subsets;
-random effects take their heterogeneity from the same sums (DerSimonian-Laird) or from stacked.pool.
+random effects take their heterogeneity from the same sums (DerSimonian-Laird) or from engine.pool.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
-"""Many meta-analyses in one call: effects and variances as k x d arrays, one data set per column.
+"""The pooling of this project: many meta-analyses in one call, effects and variances as k x d arrays, a data set per
+column.
 
 A trial that is not in a data set has variance inf, so its weight is 0, and effect 0: data sets of
 every size stack. Sums run over the first axis, trial by trial, and columns never touch one another,
@@ -9,12 +10,13 @@ metafor 3.8's (rma.uni), against which the tests hold every estimator and interv
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import chdtri, ndtr, ndtri, stdtr, stdtrit
 
 ESTIMATORS = ("REML", "fixed", "DL", "PM", "ML", "HE", "SJ")
 INTERVALS = ("hartung_knapp", "wald", "hartung_knapp_conservative")
 COLUMNS_AT_ONCE = 1024  # keeps the arrays of one pass in a core's cache
 TOLERANCE = 1e-10
+GRID = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0)  # tau2 in typical sampling variances, where a second maximum is looked for
 MAX_STEPS = 60
 
 
@@ -45,6 +47,41 @@ def pool(y: np.ndarray, v: np.ndarray, estimator: str) -> Pooled:
     blocks = [slice(start, start + COLUMNS_AT_ONCE) for start in starts]
     parts = [_pool_columns(y[:, block], v[:, block], estimator) for block in blocks]
     return Pooled(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def pool_at(y: np.ndarray, v: np.ndarray, tau2: np.ndarray) -> Pooled:
+    """Pool every column with its tau2 known before; tau2: length d, or one number."""
+    k = np.isfinite(v).sum(axis=0)
+    tau2 = np.broadcast_to(np.asarray(tau2, float), k.shape)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weight, effect, q, _ = _weighted(y, v, tau2)
+    return Pooled(*(np.where(k >= 1, x, np.nan) for x in (effect, tau2, weight, q)), k)
+
+
+@dataclass(frozen=True)
+class Heterogeneity:
+    """One entry per data set: Cochran's Q, the ends of the Q-profile interval of tau2, and the typical sampling
+    variance s2 of Higgins & Thompson (2002), with which I2 = tau2 / (tau2 + s2)."""
+
+    q: np.ndarray
+    tau2_low: np.ndarray
+    tau2_high: np.ndarray
+    typical: np.ndarray
+
+
+def heterogeneity(y: np.ndarray, v: np.ndarray, level: float = 0.95) -> Heterogeneity:
+    """Q at tau2 = 0 and the tau2 at which the generalised Q meets chi2 quantiles with k - 1 df (Viechtbauer 2007)."""
+    k = np.isfinite(v).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weight, _, q, w = _weighted(y, v, 0.0)
+        typical = (k - 1) / (weight - _sum(w, w) / weight)
+        ends = [_q_meets(y, v, chdtri(np.maximum(k - 1, 1), tail)) for tail in ((1 - level) / 2, (1 + level) / 2)]
+    return Heterogeneity(*(np.where(k >= 2, x, np.nan) for x in (q, *ends, typical)))
+
+
+def _q_meets(y, v, target):
+    """The tau2 at which the generalised Q equals target; 0 where it is smaller from the start."""
+    return _iterate(_generalised_q_step, y, v, np.zeros(y.shape[1]), target + 1)
 
 
 def half_width(pooled: Pooled, interval: str, level: float = 0.95) -> np.ndarray:
@@ -117,14 +154,28 @@ def _tau2(y, v, k, estimator):
         crude = _squares(y, v, k) / k
         return crude * _weighted(y, v, crude)[2] / (k - 1)
     if estimator == "PM":
-        return _iterate(_paule_mandel_step, y, v, np.zeros(y.shape[1]), k)
+        return _q_meets(y, v, k - 1.0)
     step = _reml_step if estimator == "REML" else _ml_step
     found = _iterate(step, y, v, np.maximum(0, _hedges_olkin(y, v, k)), k)
     restricted = estimator == "REML"
-    two = np.flatnonzero((found > 0) & (step(y, v, 0.0, k) <= 0))  # perhaps the lower of two maxima
-    at_zero = _log_likelihood(y[:, two], v[:, two], 0.0, restricted)
-    higher = at_zero > _log_likelihood(y[:, two], v[:, two], found[two], restricted)
-    found[two[higher]] = 0.0  # metafor's ll0check
+    return _highest(step, y, v, found, k, restricted)
+
+
+def _highest(step, y, v, found, k, restricted):
+    """The likelihood may have two maxima: where a point of a grid is higher, the search starts again from there."""
+    best = _log_likelihood(y, v, found, restricted)
+    typical = k / np.where(np.isfinite(v), 1 / v, 0).sum(axis=0)
+    start = found.copy()
+    for factor in GRID:
+        height = _log_likelihood(y, v, factor * typical, restricted)
+        higher = height > best + TOLERANCE
+        start[higher], best[higher] = (factor * typical)[higher], height[higher]
+    again = np.flatnonzero((start != found) & (k >= 2))
+    if len(again):
+        found[again] = _iterate(step, y[:, again], v[:, again], start[again], k[again])
+        fallen = _log_likelihood(y[:, again], v[:, again], found[again], restricted) < best[again]
+        at_zero = again[fallen & (start[again] == 0)]
+        found[at_zero] = 0.0
     return found
 
 
@@ -141,7 +192,7 @@ def _hedges_olkin(y, v, k):
 def _iterate(step, y, v, start, k):
     """Repeat tau2 <- tau2 + step in every column, never below zero, until it moves less than TOLERANCE."""
     tau2 = start.copy()
-    active = np.flatnonzero(k >= 2)
+    active = np.flatnonzero(np.isfinite(v).sum(axis=0) >= 2)
     active = np.repeat(active, 2) if len(active) == 1 else active  # see pool
     y, v, k = y.take(active, axis=1), v.take(active, axis=1), k[active]
     for count in range(MAX_STEPS):
@@ -174,8 +225,11 @@ def _bisect(step, y, v, tau2, k):
     return (low + high) / 2
 
 
-def _paule_mandel_step(y, v, tau2, k):
-    """Newton's step to Q(tau2) = k - 1 (Paule & Mandel 1982); Q is convex, so it never overshoots."""
+def _generalised_q_step(y, v, tau2, k):
+    """Newton's step to Q(tau2) = k - 1 (Paule & Mandel 1982); Q is convex, so it never overshoots.
+
+    For another value of Q than its expectation, k is that value and 1.
+    """
     w, _, r = _residuals(y, v, tau2)
     apart = y - _sum(w, y) / w.sum(axis=0)
     return (_sum(r, apart) - (k - 1)) / _sum(r, r)
@@ -224,6 +278,87 @@ def t_quantile(df: np.ndarray, level: float = 0.95) -> np.ndarray:
     return np.append(np.nan, table)[np.maximum(df, 0)]
 
 
+# ---------------------------------------------------------------- regression
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Per data set: `estimate` (p x d), `covariance` (d x p x p, Knapp and Hartung's), `tau2` and `k` (d). NaN where
+    k <= p or the design of the data set is not of full rank."""
+
+    estimate: np.ndarray
+    covariance: np.ndarray
+    tau2: np.ndarray
+    k: np.ndarray
+
+
+def regress(y: np.ndarray, v: np.ndarray, design: np.ndarray) -> Regression:
+    """Mixed-effects meta-regression of every column on one design (k x p, with its intercept): REML by Fisher's scoring
+    (Viechtbauer 2005, eq. 12; metafor's rma.uni with mods and test = "knha")."""
+    p, inside = design.shape[1], np.isfinite(v)
+    k = inside.sum(axis=0)
+    gram = np.einsum("ip,iq,id->dpq", design, design, inside.astype(float))
+    known = (k > p) & (np.linalg.matrix_rank(gram) == p)
+    columns = np.flatnonzero(known)
+    tau2 = np.full(y.shape[1], np.nan)
+    estimate, covariance = np.full((p, y.shape[1]), np.nan), np.full((y.shape[1], p, p), np.nan)
+    if len(columns):
+        ys, vs = y[:, columns], v[:, columns]
+        tau2[columns] = _residual_tau2(ys, vs, design, k[columns])
+        estimate[:, columns], covariance[columns] = _knapp_hartung(ys, vs, design, tau2[columns], k[columns])
+    return Regression(estimate, covariance, tau2, k)
+
+
+def _residual_tau2(y, v, design, k):
+    """REML from the highest point of the grid, by Fisher's scoring, never below zero."""
+    typical = k / np.where(np.isfinite(v), 1 / v, 0).sum(axis=0)
+    best, found = _regression_likelihood(y, v, design, 0.0), np.zeros(y.shape[1])
+    for factor in GRID[1:]:
+        height = _regression_likelihood(y, v, design, factor * typical)
+        higher = height > best
+        found[higher], best[higher] = (factor * typical)[higher], height[higher]
+    for count in range(MAX_STEPS):
+        step = _scoring_step(y, v, design, found)
+        after = np.maximum(0, found + (0.5 if count > MAX_STEPS // 2 else 1.0) * step)
+        moved = np.abs(after - found)
+        found = after
+        if (moved <= TOLERANCE * (1 + after)).all():
+            break
+    return found
+
+
+def _weighted_fit(y, v, design, tau2):
+    """w, (X'WX)^-1 (d x p x p), the coefficients (p x d) and the residuals."""
+    w = 1 / (v + tau2)
+    inverse = np.linalg.inv(np.einsum("ip,iq,id->dpq", design, design, w))
+    beta = np.einsum("dpq,iq,id,id->pd", inverse, design, w, y)
+    return w, inverse, beta, y - design @ beta
+
+
+def _scoring_step(y, v, design, tau2):
+    """Score over expected information: (y'PPy - tr P) / tr PP."""
+    w, inverse, _, residual = _weighted_fit(y, v, design, tau2)
+    square, cube = (np.einsum("ip,iq,id->dpq", design, design, w**power) for power in (2, 3))
+    part = inverse @ square
+    trace = w.sum(axis=0) - np.trace(part, axis1=1, axis2=2)
+    information = _sum(w, w) - 2 * np.trace(inverse @ cube, axis1=1, axis2=2) + np.trace(part @ part, axis1=1, axis2=2)
+    score = _sum(w * np.where(np.isfinite(v), residual, 0), w * np.where(np.isfinite(v), residual, 0)) - trace
+    return score / information
+
+
+def _regression_likelihood(y, v, design, tau2):
+    w, inverse, _, residual = _weighted_fit(y, v, design, tau2)
+    inside = np.isfinite(v)
+    spread = np.where(inside, np.log(np.where(inside, v, 1) + tau2), 0).sum(axis=0)
+    return -0.5 * (spread + (w * np.where(inside, residual, 0) ** 2).sum(axis=0) - np.linalg.slogdet(inverse)[1])
+
+
+def _knapp_hartung(y, v, design, tau2, k):
+    w, inverse, beta, residual = _weighted_fit(y, v, design, tau2)
+    squares = (w * np.where(np.isfinite(v), residual, 0) ** 2).sum(axis=0)
+    return beta, inverse * (squares / (k - design.shape[1]))[:, None, None]
+
+
 # ---------------------------------------------------------------- small-study corrections
 
 
@@ -233,11 +368,11 @@ def sort_columns(y, v) -> tuple[np.ndarray, np.ndarray]:
     return np.take_along_axis(y, order, 0), np.take_along_axis(v, order, 0)
 
 
-def fill(y, v, estimator: str = "fixed") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def fill(y, v, estimator: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Duval & Tweedie 2000, L0, for trials missing on the left; y, v from sort_columns.
 
-    `estimator` finds the centre about which trials are trimmed: "fixed", as meta::trimfill, or the
-    one that then pools the filled data, as metafor's trimfill(fit, side = "left"). Returns y and v
+    `estimator` finds the centre about which trials are trimmed: the one that then pools the filled data,
+    as metafor's trimfill(fit, side = "left"), or "fixed", as meta::trimfill. Returns y and v
     with the mirrored trials below, and how many were filled in: -1, and no trial left, where the
     number does not come to rest.
     """

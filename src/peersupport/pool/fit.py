@@ -1,18 +1,15 @@
 """One pooled result (Fit), and the models with one effect per trial: fixed, DL, PM and REML.
 
-PyMARE fits; what it does not print (Paule-Mandel, prediction interval, I2 with its interval) is
-computed here with metafor's formulas, so that the numbers can be laid beside R's.
+The engine pools; a Fit is a view on one of its columns with what is said of it: interval, prediction, I2.
 """
 
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
-from pymare import Dataset
-from pymare.estimators import DerSimonianLaird, VarianceBasedLikelihoodEstimator, WeightedLeastSquares
-from pymare.stats import q_gen, q_profile
 from scipy import stats
-from scipy.optimize import brentq
+
+from peersupport.pool import engine
 
 from peersupport.effects.pools import event_of
 
@@ -127,34 +124,48 @@ def univariate(effects: pd.DataFrame, tau2: str | float = "REML", test: str = "k
     standard error it is Partlett & Riley's (2017) interval. Raises ValueError for fewer than two effects or a
     variance that is not positive.
     """
+    [fit] = pooled_subsets(effects, np.ones((len(effects), 1), bool), tau2, test)
+    return fit
+
+
+def pooled_subsets(
+    effects: pd.DataFrame, kept: np.ndarray, tau2: str | float = "REML", test: str = "knapp-hartung"
+) -> list[Fit]:
+    """`univariate` of many subsets of the effects in one call of the engine; kept: bool, effects x subsets."""
     y, v = _checked(effects)
-    k = len(y)
-    between = 0.0 if tau2 == "none" else tau2
-    if isinstance(between, str):
-        between = estimate_tau2(y, v, between)
-    result = WeightedLeastSquares(tau2=between, small_sample_correction=test).fit_dataset(Dataset(y=y, v=v)).summary()
-    stat = result.get_fe_stats()
-    effect, error = float(stat["est"].item()), float(stat["se"].item())
+    if (kept.sum(axis=0) < 2).any():
+        raise ValueError(f"{kept.sum(axis=0).min()} effect cannot be pooled: two or more are needed.")
+    ys, vs = y[:, None] * kept, np.where(kept, v[:, None], np.inf)
+    between = "fixed" if tau2 == "none" else tau2
+    pooled = engine.pool(ys, vs, between) if isinstance(between, str) else engine.pool_at(ys, vs, between)
+    error, df = engine.standard_error(pooled, "wald" if test == "wald" else "hartung_knapp")
+    spread = engine.heterogeneity(ys, vs)
+    return [
+        _view(effects[kept[:, at]], at, pooled, error, df if test != "wald" else None, spread, tau2 == "none")
+        for at in range(kept.shape[1])
+    ]
+
+
+def _view(effects, at, pooled, error, df, spread, is_fixed) -> Fit:
+    """One column of the engine's results as a Fit."""
+    effect, tau2, typical = (float(x[at]) for x in (pooled.effect, pooled.tau2, spread.typical))
+    q, low, high = (float(x[at]) for x in (spread.q, spread.tau2_low, spread.tau2_high))
+    k = len(effects)
     fit = Fit(
-        effects=_weighted(effects, v + between),
-        **inference(effect, error, k - 1 if test == "knapp-hartung" else NAN),
-        **heterogeneity(y, v, between),
+        effects=_weighted(effects, effects["variance"].to_numpy(float) + tau2),
+        **inference(effect, float(error[at]), NAN if df is None else float(df[at])),
+        q=q,
+        q_p=float(stats.chi2.sf(q, k - 1)),
+        tau2=tau2,
+        tau2_ci_low=low,
+        tau2_ci_high=high,
+        i2=100 * tau2 / (tau2 + typical),
+        i2_ci_low=100 * low / (low + typical),
+        i2_ci_high=100 * high / (high + typical),
     )
-    if tau2 == "none":  # one true effect is assumed, so there is nothing to predict
+    if is_fixed:  # one true effect is assumed, so there is nothing to predict
         return replace(fit, tau2=NAN, tau2_ci_low=NAN, tau2_ci_high=NAN, i2=fit.i2_from_q)
-    return replace(fit, **prediction(effect, error, between, k - 2))
-
-
-def estimate_tau2(y: np.ndarray, v: np.ndarray, method: str) -> float:
-    """Between-trial variance by DL, PM or REML, never below zero."""
-    if method == "PM":  # the tau2 at which the generalised Q equals its expectation, k - 1
-        return _paule_mandel(y, v)
-    if method not in ("DL", "REML"):
-        raise ValueError(f"tau2 method {method!r}: choose DL, PM or REML.")
-    restricted = VarianceBasedLikelihoodEstimator(method="REML")
-    fitted = (DerSimonianLaird() if method == "DL" else restricted).fit_dataset(Dataset(y=y, v=v))
-    found = float(np.ravel(fitted.summary().tau2)[0])
-    return found if method == "DL" else _polished(y, v, found)
+    return replace(fit, **prediction(effect, float(error[at]), tau2, k - 2))
 
 
 def inference(effect: float, error: float, df: float = NAN) -> dict:
@@ -187,58 +198,6 @@ def prediction(effect: float, error: float, tau2: float, df: int) -> dict:
         "pi_high": float(effect + half),
         "share_favouring": float(stats.t.cdf(effect / spread, df)),
     }
-
-
-def heterogeneity(y: np.ndarray, v: np.ndarray, tau2: float) -> dict:
-    """Q with its p-value, tau2 and I2 with Q-profile intervals (Viechtbauer 2007).
-
-    I2 = 100 tau2 / (tau2 + s2), s2 the typical sampling variance of Higgins & Thompson (2002), as
-    metafor prints it; for DL this is the familiar (Q - df) / Q.
-    """
-    k, w = len(y), 1 / v
-    design = np.ones((k, 1))
-    q = float(np.ravel(q_gen(y[:, None], v[:, None], design, 0.0))[0])
-    bounds = q_profile(y[:, None], v[:, None], design)
-    low, high = (float(np.ravel(bounds[side])[0]) for side in ("ci_l", "ci_u"))
-    typical = float((k - 1) / (w.sum() - (w**2).sum() / w.sum()))
-    return {
-        "q": q,
-        "q_p": float(stats.chi2.sf(q, k - 1)),
-        "tau2": tau2,
-        "tau2_ci_low": low,
-        "tau2_ci_high": high,
-        "i2": 100 * tau2 / (tau2 + typical),
-        "i2_ci_low": 100 * low / (low + typical),
-        "i2_ci_high": 100 * high / (high + typical),
-    }
-
-
-def _polished(y: np.ndarray, v: np.ndarray, tau2: float) -> float:
-    """PyMARE's REML search stops about 1e-7 from the maximum; the score's root beside it is exact."""
-
-    def score(candidate: float) -> float:
-        w = 1 / (v + candidate)
-        residual = y - (w * y).sum() / w.sum()
-        return float((w**2 * residual**2).sum() - w.sum() + (w**2).sum() / w.sum())
-
-    low, high = 0.999 * tau2, 1.001 * tau2
-    if score(low) * score(high) >= 0:  # tau2 is zero
-        return tau2
-    return float(brentq(score, low, high, xtol=1e-15, rtol=1e-14))
-
-
-def _paule_mandel(y: np.ndarray, v: np.ndarray) -> float:
-    design = np.ones((len(y), 1))
-
-    def excess(tau2: float) -> float:
-        return float(np.ravel(q_gen(y[:, None], v[:, None], design, tau2))[0]) - (len(y) - 1)
-
-    if excess(0.0) <= 0:
-        return 0.0
-    upper = np.var(y, ddof=1) + v.max()
-    while excess(upper) > 0:
-        upper *= 2
-    return float(brentq(excess, 0.0, upper, xtol=1e-14, rtol=1e-14))
 
 
 def _weighted(effects: pd.DataFrame, total_variance: np.ndarray) -> pd.DataFrame:

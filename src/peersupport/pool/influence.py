@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from peersupport.pool.fit import Fit, univariate
+from peersupport.pool.fit import Fit, pooled_subsets
 
 
 def page_tables(fit: Fit) -> dict[str, pd.DataFrame]:
@@ -23,7 +23,7 @@ def page_tables(fit: Fit) -> dict[str, pd.DataFrame]:
 
 def deletions(effects: pd.DataFrame) -> list[Fit]:
     """The main model without each trial in turn: k fits, in the order of the rows."""
-    return [univariate(effects.drop(label)) for label in effects.index]
+    return pooled_subsets(effects, ~np.eye(len(effects), dtype=bool))
 
 
 def leave_one_out(effects: pd.DataFrame, left: list[Fit] | None = None) -> pd.DataFrame:
@@ -38,12 +38,14 @@ def leave_one_out(effects: pd.DataFrame, left: list[Fit] | None = None) -> pd.Da
 def cumulative(effects: pd.DataFrame) -> pd.DataFrame:
     """The pooled effect as trials were added, by year: the first row pools the first two trials."""
     ordered = effects.sort_values(["year", "study"], kind="stable")
-    rows = []
-    for count in range(2, len(ordered) + 1):
-        latest = ordered.iloc[count - 1]
-        fit = univariate(ordered.iloc[:count])
-        rows.append({"study": latest["study"], "year": latest["year"], **_summary(fit)})
-    return pd.DataFrame(rows)
+    fits = pooled_subsets(ordered, np.triu(np.ones((len(ordered), len(ordered)), bool))[:, 1:])
+    latest = ordered.iloc[1:]
+    return pd.DataFrame(
+        [
+            {"study": row.study, "year": row.year, **_summary(fit)}
+            for row, fit in zip(latest.itertuples(), fits, strict=True)
+        ]
+    )
 
 
 def influence(fit: Fit, left: list[Fit] | None = None) -> pd.DataFrame:

@@ -242,7 +242,10 @@ def _nested(correlation: Callable[[Settings], float], robust: bool):
 
 def _trim_and_fill(effects: pd.DataFrame, settings: Settings) -> Fit:
     y, v = _arrays(effects)
-    filled_y, filled_v, filled = small_study.trim_and_fill(y, v)
+    try:
+        filled_y, filled_v, filled = small_study.trim_and_fill(y, v)
+    except ValueError as reason:
+        raise NotEstimable(str(reason)) from None
     together = pd.DataFrame({"trial": range(len(filled_y)), "effect": filled_y, "variance": filled_v})
     fit = univariate(together.assign(n_arm1=float("nan"), n_arm2=float("nan")))
     note = f"{_count(filled, 'trial')} filled in beside the {len(y)}"

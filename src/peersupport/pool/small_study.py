@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from pymare import Dataset
-from pymare.estimators import VarianceBasedLikelihoodEstimator
 from scipy import stats
 
-from peersupport.pool.fit import estimate_tau2
+from peersupport.pool import engine
 
 INTERPRETED_FROM = 10  # trials; Cochrane Handbook 13.3.5.4: below ten the tests have too little power
 
@@ -80,36 +78,24 @@ def rank_test(y: np.ndarray, v: np.ndarray) -> tuple[float, float]:
 
 
 def trim_and_fill(y: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Duval & Tweedie 2000, estimator L0 on the REML mean; the side where trials are missing is told
-    by the slope on the standard error. Returns the filled y and v, and how many were filled in.
+    """Duval & Tweedie 2000, estimator L0 about the REML mean, for trials missing on the unfavourable side alone: what
+    fills the other side corrects no bias. Returns the filled y and v, and how many were filled in. Raises ValueError
+    where the number does not come to rest. engine.fill, one column.
     """
-    y, v = np.asarray(y, float), np.asarray(v, float)
-    sign = -1.0 if _mixed_slope(y, v) < 0 else 1.0
-    order = np.argsort(sign * y, kind="stable")
-    flipped, variance = sign * y[order], v[order]
-    k, filled, before = len(y), 0, -1
-    for _ in range(100):
-        if filled == before:
-            break
-        before = filled
-        kept = slice(0, k - filled)
-        centre = _random_mean(flipped[kept], variance[kept])
-        deviation = flipped - centre
-        rank = np.argsort(np.argsort(np.abs(deviation), kind="stable"), kind="stable") + 1
-        positive = rank[deviation > 0].sum()
-        filled = max(0, round((4 * positive - k * (k + 1)) / (2 * k - 1)))
-    else:
-        raise ValueError("trim and fill did not converge")
-    if filled == 0:
-        return y, v, 0
-    mirrored = sign * (2 * centre - flipped[k - filled :])
-    return np.append(y, mirrored), np.append(v, variance[k - filled :]), filled
+    ys, vs = engine.sort_columns(np.asarray(y, float)[:, None], np.asarray(v, float)[:, None])
+    filled_y, filled_v, filled = engine.fill(ys, vs, "REML")
+    if filled[0] < 0:
+        raise ValueError("trim and fill does not come to rest: the number of trials to fill in goes round in a circle")
+    return np.append(y, filled_y[len(y) :, 0]), np.append(v, filled_v[len(v) :, 0]), int(filled[0])
 
 
 def filled_points(effects: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Effects and variances that trim and fill adds to a domain's trials; empty arrays if none."""
+    """Effects and variances that trim and fill adds to a domain's trials; empty if there are none or no rest."""
     y, v = effects["effect"].to_numpy(float), effects["variance"].to_numpy(float)
-    filled_y, filled_v, _ = trim_and_fill(y, v)
+    try:
+        filled_y, filled_v, _ = trim_and_fill(y, v)
+    except ValueError:
+        return np.empty(0), np.empty(0)
     return filled_y[len(y) :], filled_v[len(v) :]
 
 
@@ -143,15 +129,3 @@ def small_study_row(effects: pd.DataFrame) -> dict:
         by_size = egger_by_size(*arrays)
         row |= {"size_slope": by_size.slope, "size_p": by_size.slope_p}
     return row | {"interpreted": len(y) >= INTERPRETED_FROM}
-
-
-def _random_mean(y: np.ndarray, v: np.ndarray) -> float:
-    w = 1 / (v + estimate_tau2(y, v, "REML")) if len(y) > 1 else np.ones(1)
-    return float((w * y).sum() / w.sum())
-
-
-def _mixed_slope(y: np.ndarray, v: np.ndarray) -> float:
-    """Slope on the standard error in a mixed-effects regression (REML), PyMARE's."""
-    dataset = Dataset(y=y, v=v, X=np.sqrt(v)[:, None], add_intercept=True)
-    result = VarianceBasedLikelihoodEstimator(method="REML").fit_dataset(dataset).summary()
-    return float(result.get_fe_stats()["est"][1].item())
