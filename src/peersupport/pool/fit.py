@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from peersupport.pool import engine
-
 from peersupport.effects.pools import event_of
+from peersupport.pool import engine
 
 LEVEL = 0.95
 NAN = float("nan")
