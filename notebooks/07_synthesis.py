@@ -21,6 +21,8 @@ within_trial_correlation = 0.6
 vote_majority = 0.7
 baseline_risk = 0.2
 long_follow_up_weeks = 26
+window_start = 2020
+window_end = 2025
 
 # %%
 import json
@@ -37,6 +39,7 @@ from peersupport.effects.select import name_instrument
 from peersupport.figures import style, synthesis
 from peersupport.moderate.trials import ALL_RECOVERY, study_facts, trial_table
 from peersupport.pool import models
+from peersupport.report.answers import answers, readme_block
 from peersupport.store.codebook import codebook
 from peersupport.store.pictures import write_figure
 from peersupport.store.project import processed, project_root, setting
@@ -260,6 +263,18 @@ paragraph = manuscript.results_paragraph(numbers, ledger)
 write_document(json.dumps(numbers, indent=1, ensure_ascii=False) + "\n", "manuscript_numbers.json")
 write_document(paragraph, "results_paragraph.md")
 Markdown(paragraph)
+
+# %% [markdown]
+# ## The answers, for the README
+#
+# The same numbers as a table, with the article's years beside all years and the certainty of each. `./run_all.sh` puts
+# it into README.md, between two marks, so that nobody has to keep it by hand.
+
+# %%
+answered = answers()
+block = readme_block(answered, f"{window_start} to {window_end}")
+write_document(block, "readme_answers.md")
+Markdown(block)
 
 # %% [markdown]
 # ## PRISMA 2020

@@ -2,17 +2,20 @@
 
 import base64
 import io
+import re
 from pathlib import Path
 
 import nbformat
+import openpyxl
 import pandas as pd
 import pytest
-from markupsafe import Markup
 from PIL import Image
 
 from peersupport.chain import pairs
 from peersupport.report import __main__ as command
-from peersupport.report import claims, html, notebooks, pictures, site, studies
+from peersupport.report import about as about_pages
+from peersupport.report import answers, claims, extension, glossary, html, notebooks, pictures, site, studies
+from peersupport.store import about
 
 ROOT = Path(__file__).parents[1]
 HOSTILE = "<script>bad()</script> [x](javascript:bad()) {{ bad }} ```{raw} html\n`{ref}`"
@@ -204,10 +207,102 @@ def test_a_wide_interval_speaks_for_a_claim_of_inconsistency_and_a_narrow_one_ag
     assert "expected on the same side (0.10 to 0.60)" in claims.against(row, *frames(0.1, 0), labels)[0]
 
 
-def test_a_claim_is_a_paragraph_in_which_markup_is_text():
-    row = claim(claim=HOSTILE, reason=HOSTILE)
-    html = claims.claim_paragraph(row, *frames(-0.2, 0), {"empowerment": HOSTILE})
-    assert isinstance(html, Markup) and "<script" not in html
+# ---------------------------------------------------------------- answers
+
+
+def test_an_event_to_be_avoided_is_shown_as_a_ratio_of_itself():
+    assert answers.effect_words(0.3, "log_rr", "avoid") == "RR 0.74"
+    assert answers.effect_words(0.3, "log_rr", "wanted") == "RR 1.35"
+    assert answers.interval_words(0.1, 0.5, "log_rr", "avoid") == "0.61 to 0.90"
+    assert answers.effect_words(float("nan"), "smd") == ""
+
+
+def test_people_in_1000_are_more_or_fewer_of_the_event():
+    main = {"family": "log_rr", "event": "avoid", "effect": 0.3, "ci_low": 0.1, "ci_high": 0.5}
+    finding = {"more_per_1000": 52.0, "more_per_1000_low": 19.9, "more_per_1000_high": 79.4}
+    one = answers.Answer("hospitalisation", "Hospitalisation", main, {}, finding)
+    assert one.per_1000() == "52 fewer admitted to hospital (20 fewer to 79 fewer)"
+    assert one.in_window == "too few trials"
+    wanted = answers.Answer("engagement", "Engagement", main | {"event": "wanted"}, {}, finding)
+    assert wanted.per_1000() == "52 more engaged (20 more to 79 more)"
+
+
+def test_the_table_of_the_readme_has_a_certainty_in_every_row():
+    table = answers.readme_block(answers.answers(), "2020 to 2025").splitlines()
+    heads = [cell.strip() for cell in table[0].split("|")[1:-1]]
+    assert heads[-1] == "certainty" and "2020 to 2025 only" in heads
+    rows = [row.split("|") for row in table[2:] if row.startswith("|")]
+    assert len(rows) > 10 and all(row[-2].strip() for row in rows)
+    assert "whole interval favours peer support for personal recovery" in table[-1]
+
+
+# ---------------------------------------------------------------- glossary, search
+
+
+TERMS = {"I²": {"line": "Spread.", "also": [], "match": "I²"}, "RoB": {"line": "Bias.", "also": [], "match": "[Rr]isk"}}
+
+
+def test_a_term_is_linked_at_its_first_use_outside_headings_links_and_code():
+    body = '<h2>I²</h2><p><a href="x">I²</a> <code>I²</code> of I² and I², at risk &amp; RoB</p>'
+    found = glossary.linked(body, TERMS, "glossary.html")
+    assert found.count("<a class") == 2
+    assert 'of <a class="term" href="glossary.html#term-i2" title="Spread.">I²</a> and I²' in found
+    assert re.sub(r"</?a\b[^>]*>", "", found) == re.sub(r"</?a\b[^>]*>", "", body)
+
+
+def test_every_term_of_the_glossary_has_a_line_and_a_place_of_its_own():
+    found = glossary.terms(ROOT / "docs/report/glossary.yml")
+    assert all(about["line"].endswith(".") and re.compile(about["match"]) for about in found.values())
+    assert len({glossary.anchor(name) for name in found}) == len(found) > 30
+    assert re.search(found["Hedges g"]["match"], "g 0.24") and re.search(found["Hedges g"]["match"], "g \u22120.24")
+
+
+def test_the_search_knows_kinds_claims_and_terms():
+    body = '<section id="c01">\n<h2>C01 Hope<a class="headerlink" href="#x">#</a></h2><p>a &lt; b</p></section>'
+    assert extension.entries_of("claims", "x", body, {}) == [["claims.html#c01", "Claim", "C01 Hope", "C01 Hope a < b"]]
+    [entry] = extension.entries_of("studies/a", "A <em>2020</em>", "<pre>code</pre><td>10.1/x</td>", {})
+    assert entry == ["studies/a.html", "Study", "A 2020", "10.1/x"]
+    assert extension.entries_of("glossary", "", "", TERMS)[0][:3] == ["glossary.html#term-i2", "Term", "I²"]
+
+
+# ---------------------------------------------------------------- about, downloads
+
+
+def test_every_page_says_who_what_and_when():
+    review = about.about()
+    said = about_pages.footer(review)
+    assert said["article_doi"] == "10.5281/zenodo.18376578" and "Aftab A" in said["article"]
+    assert all(said.values())
+    entry = about.bibtex(review)
+    assert entry.startswith("@misc{peersupport") and entry.count("{") == entry.count("}")
+    assert review.authors[0] in about.citation(review) and review.version in about.citation(review)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("version: 3\ndate: 2026-11-27\nlast_search: 2026-11-20\n", "3"), ("2.1 of 2026-11-27\n", "2.1"), ("", None)],
+)
+def test_the_version_of_the_data_is_read_where_there_is_one(tmp_path, text, expected):
+    (tmp_path / "data/raw").mkdir(parents=True)
+    assert about.data_version(tmp_path) == {}
+    (tmp_path / "data/raw/VERSION").write_text(text)
+    found = about.data_version(tmp_path)
+    assert str(found.get("version")) == str(expected)
+    assert not expected or str(found["date"]) == "2026-11-27"
+
+
+def test_a_table_as_a_workbook_keeps_text_and_numbers(tmp_path):
+    (tmp_path / "a.csv").write_text("name,value\n=1+1,0.25\n007,-3\nnan,\n")
+    made = about_pages.workbook(tmp_path / "a.csv")
+    sheet = openpyxl.load_workbook(io.BytesIO(made)).active
+    assert [[c.value for c in row] for row in sheet.iter_rows()] == [
+        ["name", "value"],
+        ["=1+1", 0.25],
+        ["007", -3],
+        ["nan", None],
+    ]
+    assert sheet["A2"].data_type != "f"
+    assert about_pages.workbook(tmp_path / "a.csv") == made
 
 
 # ---------------------------------------------------------------- refusal

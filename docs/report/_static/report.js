@@ -49,6 +49,33 @@ function isScrolling(box) {
   return box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
 }
 
+// An edge at the side where a box holds more than it shows.
+function showEdges(box) {
+  const update = () => {
+    box.classList.toggle("more-right", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
+    box.classList.toggle("more-below", box.scrollTop + box.clientHeight < box.scrollHeight - 1);
+  };
+  box.addEventListener("scroll", update, { passive: true });
+  new ResizeObserver(update).observe(box);
+  update();
+}
+
+function copy(button) {
+  const text = button.parentElement.querySelector("pre");
+  const words = button.textContent;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+    } catch {
+      getSelection().selectAllChildren(text);
+      document.execCommand("copy");
+    }
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = words; }, 2000);
+  });
+}
+
 function enlarge(event) {
   event.preventDefault();
   const shown = event.currentTarget.querySelector("img");
@@ -81,4 +108,6 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll(".cell_output div, .cell_input pre, .highlight pre").forEach((box) => {
     if (isScrolling(box) && !box.hasAttribute("tabindex")) makeRegion(box, nearestHeading(box));
   });
+  document.querySelectorAll(".scroll, .dt-layout-table").forEach(showEdges);
+  document.querySelectorAll("button.copy").forEach(copy);
 });

@@ -35,6 +35,7 @@ from peersupport.chain.pairs import (
     refuse_unsaved_edits,
     used_parameters,
 )
+from peersupport.chain.readme import renew
 from peersupport.chain.side_by_side import forerunners, run_in_order
 
 QUIET_KERNEL = "--IPKernelApp.log_level=50"
@@ -65,6 +66,7 @@ def run(root, start=None):
         write_manifest(scratch, rows)
         publish(scratch, root, MANIFEST)
     remove_outputs_except(root, kept)
+    renew(root)
     shutil.rmtree(scratch)
     tell("total", began, written)
 

@@ -1,37 +1,39 @@
 """The front page and the article's claims, each with its number and what speaks against it."""
 
 import re
+from types import SimpleNamespace
 
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from peersupport.conclude.grade import DOMAINS, LEVEL_LABELS
 from peersupport.conclude.manuscript import VERDICT_WORDS
 from peersupport.conclude.rules import SUPPORTED
 from peersupport.effects.pools import outcome_labels
 from peersupport.pool.models import MAIN
-from peersupport.report.html import block, contents, in_markdown, interval_text, pairs, table
+from peersupport.report.html import block, contents, filled, in_markdown, interval_text, pairs, said, table
+from peersupport.report.outcomes import answers_table, limits, outcome_link, outcomes_named
 from peersupport.report.pictures import figure
 from peersupport.store.codebook import codebook
 from peersupport.store.project import processed
 from peersupport.store.tables import read_table
 from peersupport.text.numbers import shown
 
-TOP = {"claims": "Claims", "studies/index": "Studies", "notebooks/index": "Notebooks", "prisma": "PRISMA"}
+WINDOW_VERDICT = "verdict_window"
+MORE = "Each with its number, and what speaks against it"
 
 
-def pages(summary):
-    """Path to text for the front page and the claims."""
+def pages(summary, outcomes, top):
+    """Path to text for the front page and the claims; top: the pages that the front page leads to, path to title."""
     keys, labels = ["outcome_domain", "family"], outcome_labels(codebook())
     pooled = read_table("tables/pooled_outcomes.csv")
     pooled = pooled[pooled["model"].eq(MAIN)].set_index(keys)
     findings = read_table("tables/summary_of_findings.csv").set_index(keys)
     ledger = read_table("tables/claims.csv").fillna({"outcomes": "", "known": ""})
     asked = read_table("claims.csv").set_index("claim_id")
-    results = processed("results_paragraph.md").read_text("utf-8")
     return {
-        "index.md": front_page(summary, results, ledger, findings, pooled, labels),
-        "claims.md": claims_page(ledger, asked, findings, pooled, labels),
+        "index.md": front_page(summary, ledger, outcomes, top),
+        "claims.md": claims_page(ledger, asked, findings, pooled, labels, outcomes),
     }
 
 
@@ -104,110 +106,120 @@ def verdict(code):
     return Markup('<span class="verdict {}">{}</span>').format(code.replace("_", "-"), VERDICT_WORDS[code].capitalize())
 
 
-def claim_paragraph(row, findings, pooled, labels):
-    return Markup(
-        '<p class="claim"><strong>{} {}</strong> {} {} <span class="against">Against it:</span> {}</p>'
-    ).format(
-        row.claim_id, row.claim, verdict(row.verdict), row.reason, " ".join(against(row, findings, pooled, labels))
-    )
-
-
 # ---------------------------------------------------------------- pages
 
 
 def ledger_table(ledger):
+    """A row for each claim: its verdict at once, then the sentence and the number."""
     rows = [
         {
-            "Claim": Markup('<a href="claims.html#{}">{}</a>').format(row.claim_id.lower(), row.claim_id),
-            "What is claimed": row.claim,
-            "Verdict": (list(VERDICT_WORDS).index(row.verdict), verdict(row.verdict)),
-            "Number (95% interval)": (row.estimate, carried(row)),
-            "Trials or studies": row.k,
-            "People": (row.n, "" if pd.isna(row.n) else f"{row.n:,.0f}"),
+            "Claim": Markup('<a href="claims.html#{}">{}</a>').format(row["claim_id"].lower(), row["claim_id"]),
+            "Verdict": (list(VERDICT_WORDS).index(row["verdict"]), verdict(row["verdict"])),
+            "In the article's years": verdict(row[WINDOW_VERDICT]) if said(row.get(WINDOW_VERDICT)) else "",
+            "What is claimed": row["claim"],
+            "Number (95% interval)": (row["estimate"], carried(SimpleNamespace(**row))),
+            "Trials or studies": row["k"],
+            "People": (row["n"], "" if pd.isna(row["n"]) else f"{row['n']:,.0f}"),
         }
-        for row in ledger.itertuples()
+        for row in ledger.to_dict("records")
     ]
-    return table(rows, "Claims of the article, with verdicts")
+    return table(filled(rows), "Claims of the article, with verdicts")
 
 
-def claims_page(ledger, asked, findings, pooled, labels):
+def claims_page(ledger, asked, findings, pooled, labels, outcomes):
     parts = [
         "# What the article claims, and what the data carry\n",
         "The rules stood before the results were seen; what they leave open was settled with "
         "results in sight. *Supported* means that the rule holds, not that the claim is true; "
         "*not testable* that the data are too thin for either answer.\n",
+        block(limits("")),
         block(ledger_table(ledger)),
     ]
     for row in ledger.itertuples():
+        words = getattr(row, WINDOW_VERDICT, "")
         about = {
             "Verdict": verdict(row.verdict),
+            "In the article's years": verdict(words) if said(words) else "",
             "Carried by": row.reason,
             "Against it": " ".join(against(row, findings, pooled, labels)),
+            "Its outcomes": Markup(", ").join(outcomes.link(name, place="") for name in outcomes_named(row.claim_id)),
             "Its rule": row.rule,
-            "Tables read": asked["evidence"].get(row.claim_id),
+            "Reads from": reads_from(asked["evidence"].get(row.claim_id), outcomes),
         }
         parts += [
             f"({row.claim_id.lower()})=\n## {in_markdown(row.claim_id)} {in_markdown(row.claim)}\n",
-            block(pairs(about, row.claim_id)),
+            block(pairs({name: value for name, value in about.items() if said(value)}, row.claim_id)),
         ]
     return "\n".join(parts)
 
 
-def findings_table(findings, pooled, labels):
-    rows = []
-    for key, row in findings.iterrows():
-        fit, ratio = pooled.loc[key], key[1] == "log_rr"
-        effect = f"{'RR' if ratio else 'g'} {shown(row.effect, key[1])}"
-        rows.append(
-            {
-                "Outcome": labels[key[0]],
-                "Trials": row.k,
-                "People": (row.n, f"{row.n:,.0f}"),
-                "Effect": (row.effect, effect),
-                "95% interval": (row.ci_low, interval_text(row.ci_low, row.ci_high, key[1])),
-                "Expected in a new setting": (fit.pi_low, interval_text(fit.pi_low, fit.pi_high, key[1])),
-                "Certainty": (list(LEVEL_LABELS).index(row.certainty), LEVEL_LABELS[row.certainty]),
-            }
+def reads_from(evidence, outcomes):
+    """The tables that a rule reads, each as a link to download it, and outcomes as links to their pages."""
+
+    def linked(found):
+        word = found[0]
+        if processed(f"tables/{word}.csv").is_file():
+            return str(Markup('<a href="download/tables/{}.csv">{}</a>').format(word, word.replace("_", " ")))
+        return str(outcomes.link(word, outcomes.labels[word].lower(), "")) if outcomes.slugs_of(word) else word
+
+    return Markup(re.sub(r"[a-z]\w+", linked, str(escape(said(evidence)))))
+
+
+def lead(outcomes):
+    """The answer in a few sentences: where it helps, how much, how surely, and where nothing is known."""
+    found = outcomes.answers.values()
+    single = [one for one in found if one.name in codebook()["codes"]["outcome_domain"]]
+    better = [one for one in single if one.favours > 0]
+    worse = [one for one in single if one.favours < 0]
+    open_ = [one for one in single if not one.favours]
+    anywhere = [one for one in better if one.main["pi_low"] > 0]
+    levels = pd.Series([one.level.lower() for one in single]).value_counts()
+    sure = ", ".join(f"{name} for {count}" for name, count in levels.items())
+    return Markup(" ").join(
+        filter(
+            None,
+            [
+                f"On average, yes, for {len(better)} of {len(single)} outcomes that can be pooled: the whole interval "
+                "favours peer support for"
+                if better
+                else "",
+                Markup("{}.").format(listed(better)) if better else "",
+                Markup("For {} it favours the comparator.").format(listed(worse)) if worse else "",
+                Markup("For {} it includes no difference.").format(listed(open_)) if open_ else "",
+                f"A benefit is expected in nearly every new setting for {len(anywhere)} of them." if better else "",
+                f"Certainty is {sure}." if sure else "",
+            ],
         )
-    return table(rows, "Pooled effect and certainty of each outcome")
-
-
-def answer(findings, pooled):
-    """How many outcomes improve, how surely, in words."""
-    told = findings[findings["ci_low"] > 0]
-    anywhere = (pooled.loc[told.index, "pi_low"] > 0).sum()
-    counted = findings["certainty"].map(LEVEL_LABELS).value_counts()
-    levels = ", ".join(f"{name.lower()} for {n}" for name, n in counted.items())
-    return (
-        f"For {len(told)} of {len(findings)} pooled outcomes the whole interval of the average "
-        f"effect favours peer support; for {anywhere} of them so does the range expected in a new "
-        f"setting. Certainty is {levels}."
     )
 
 
-def front_page(summary, results, ledger, findings, pooled, labels):
-    """results: the article's paragraphs, of which the first sentence leads the page."""
+def listed(found):
+    """Each outcome as a link, with its effect and what it means for 1000 people."""
+    words = []
+    for one in found:
+        link = outcome_link(one.slug, one.label[0].lower() + one.label[1:], "")
+        per = one.per_1000().split(" (")[0] if one.family != "smd" else ""
+        words.append(Markup("{} ({}{})").format(link, one.effect(), f"; {per} in 1000" if per else ""))
+    return Markup(", ").join(words)
+
+
+def front_page(summary, ledger, outcomes, top):
     counted = ledger["verdict"].map(VERDICT_WORDS).value_counts()
     verdicts = ", ".join(f"{counted.get(words, 0)} {words}" for words in VERDICT_WORDS.values())
-    first = re.split(r"(?<=\.)\s+(?=[A-Z])", results)[0]
     return "\n".join(
         [
             "# Does peer support help people recover?\n",
-            block(Markup('<p class="lead">{} {}</p>').format(first, answer(findings, pooled))),
-            block(figure(summary, "")),
+            block(Markup('<p class="lead">{}</p>').format(lead(outcomes))),
+            block(limits("")),
             "## Outcome by outcome\n",
-            "Effects at the end of the intervention; above 0, and for risk ratios (RR) above 1, "
-            "favours peer support.\n",
-            block(findings_table(findings, pooled, labels)),
+            "At the end of the intervention. g is a difference in standard deviations, above 0 in favour of peer "
+            "support. RR is the risk ratio of the event itself, peer support over comparator; which side is the better "
+            "one depends on the event. The article's years stand beside all years, which are the main analysis.\n",
+            block(answers_table(outcomes.answers, "")),
+            block(figure(summary, "")),
             "## What the article claims\n",
-            block(Markup("<p>Of {} claims: {}.</p>").format(len(ledger), verdicts)),
+            block(Markup('<p>Of {} claims: {}. <a href="claims.html">{}</a>.</p>').format(len(ledger), verdicts, MORE)),
             block(ledger_table(ledger)),
-            "## Claim by claim\n",
-            block(Markup("\n").join(claim_paragraph(row, findings, pooled, labels) for row in ledger.itertuples())),
-            "## Mind\n",
-            "Most sources were seen as abstracts; coding and adjudication were done by language "
-            "models; the search was of stored public web pages. Check a figure at its source, "
-            "linked on the page of its study, before relying on it.\n",
-            contents(TOP),
+            contents(top),
         ]
     )

@@ -27,7 +27,9 @@ def in_markdown(value):
 
 
 def block(html):
-    """HTML within a page of Markdown; no backtick is left that could end the block."""
+    """HTML within a page of Markdown; no backtick is left that could end the block; nothing for nothing."""
+    if not html:
+        return ""
     return "```{raw} html\n" + str(html).replace("`", "&#96;") + "\n```\n"
 
 

@@ -8,8 +8,19 @@ import nbformat
 from markupsafe import Markup
 from PIL import Image
 
+from peersupport.chain.pairs import executed_notebooks
 from peersupport.report.html import block, contents
 from peersupport.report.pictures import figure, stored_picture
+
+
+def pages(root, pictures, folder):
+    """Path to text of the notebooks and their list; folder: where a picture without a name is kept."""
+    texts, titles = {}, {}
+    for path in executed_notebooks(root):
+        notebook = nbformat.read(path, as_version=4)
+        titles[path.stem] = first_title(notebook)
+        texts[f"notebooks/{path.name}"] = nbformat.writes(notebook_page(notebook, path.stem, pictures, folder))
+    return texts | {"notebooks/index.md": notebooks_page(titles)}
 
 
 def notebook_page(notebook, stem, pictures, folder):

@@ -1,20 +1,33 @@
 """What Sphinx reads, and the site that it makes of it."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 from importlib.resources import files
 
-import nbformat
 import pandas as pd
 
 from peersupport.chain import pairs
-from peersupport.report import claims, notebooks, studies
+from peersupport.report import about as about_pages
+from peersupport.report import claims, glossary, notebooks, outcomes, studies
 from peersupport.report.pictures import stored_figures
+from peersupport.store.about import about
 from peersupport.store.project import processed
+from peersupport.store.tables import read_table
 
 SUMMARY = "03_summary_forest"
+TOP = {  # the pages that the head of every page leads to
+    "outcomes/index": "Outcomes",
+    "claims": "Claims",
+    "studies/index": "Studies",
+    "notebooks/index": "Notebooks",
+    "prisma": "PRISMA",
+    "glossary": "Glossary",
+    "download": "Download",
+    "about": "Cite",
+}
 
 
 def build(root, scratch):
@@ -25,7 +38,8 @@ def build(root, scratch):
     made = subprocess.run([sys.executable, "-m", "sphinx", *options, source, site], capture_output=True, text=True)
     if made.returncode:
         raise pairs.Problem(f"The report was not made; Sphinx says:\n{made.stderr.strip()}")
-    for left in [site / ".buildinfo", site / "objects.inv", *site.rglob("*.map")]:
+    searched = [site / "searchindex.js", site / "_static/searchtools.js", site / "_static/language_data.js"]
+    for left in [site / ".buildinfo", site / "objects.inv", site / "genindex.html", *searched, *site.rglob("*.map")]:
         left.unlink(missing_ok=True)
     return site, made.stderr
 
@@ -37,20 +51,29 @@ def write_sources(root, source):
     pictures_folder.mkdir(parents=True)
     index = pd.read_csv(root / "figures/index.csv", keep_default_na=False)
     pictures = stored_figures(root, index, pictures_folder)
-    checklist = processed("prisma_checklist.md").read_text("utf-8")
-    texts = claims.pages(pictures[SUMMARY]) | studies.pages()
-    texts["prisma.md"] = notebooks.checklist_page(checklist)
-    titles = {}
-    for path in pairs.executed_notebooks(root):
-        notebook = nbformat.read(path, as_version=4)
-        titles[path.stem] = notebooks.first_title(notebook)
-        page = notebooks.notebook_page(notebook, path.stem, pictures, pictures_folder)
-        texts[f"notebooks/{path.name}"] = nbformat.writes(page)
-    texts["notebooks/index.md"] = notebooks.notebooks_page(titles)
+    names = studies.slugs(read_table("studies.csv")["study"])
+    found = outcomes.Outcomes(names, pictures)
+    texts = claims.pages(pictures[SUMMARY], found, TOP) | found.pages() | studies.pages(found)
+    texts |= pages_about(root, source, pictures)
+    texts |= notebooks.pages(root, pictures, pictures_folder)
     for path, text in texts.items():
         (source / path).parent.mkdir(exist_ok=True)
         (source / path).write_text(text, "utf-8")
     write_data_tables(source / "_static")
+
+
+def pages_about(root, source, pictures):
+    """Path to text of what is told about the review itself; beside them the downloads and the line of every page."""
+    review = about()
+    (source / "who.json").write_text(json.dumps(about_pages.footer(review)), "utf-8")
+    stored = about_pages.store_downloads(root, source / "extra")
+    checklist = processed("prisma_checklist.md").read_text("utf-8")
+    return {
+        "about.md": about_pages.about_page(review, outcomes.bias_words()),
+        "download.md": about_pages.download_page(stored, pictures),
+        "glossary.md": glossary.page(glossary.terms(source / "glossary.yml")),
+        "prisma.md": notebooks.checklist_page(checklist),
+    }
 
 
 def write_data_tables(folder):

@@ -5,10 +5,11 @@ import unicodedata
 
 from markupsafe import Markup
 
-from peersupport.report.html import block, doi_link, filled, in_markdown, interval_text, link, pairs, said, table
+from peersupport.report.answers import effect_words, interval_words
+from peersupport.report.html import block, doi_link, filled, in_markdown, link, pairs, said, table
+from peersupport.report.outcomes import event_of
 from peersupport.store.codebook import codebook
 from peersupport.store.tables import read_reference, read_table
-from peersupport.text.numbers import shown
 
 CHARACTERISTICS = {
     "design": "Design",
@@ -66,16 +67,15 @@ PRINTED = {
 }
 
 
-def pages():
-    """Path to text for the index and each study."""
+def pages(outcomes):
+    """Path to text for the index and each study; outcomes: report.outcomes.Outcomes."""
     book = codebook()
     countries = read_reference("countries.csv").set_index("country")["name"]
 
     def label(sheet, row, column):
         return labelled(sheet, row, column, book, countries)
 
-    studies = read_table("studies.csv")
-    names = slugs(studies["study"])
+    studies, names = outcomes.tables["studies"], outcomes.names
     tables = {
         name: read_table(f"{name}.csv")
         for name in ("effects", "outcomes", "provenance", "exclusions", "appraisal", "themes")
@@ -83,7 +83,7 @@ def pages():
     counts = tables["effects"].groupby("study").size()
     found = {"studies/index.md": studies_page(studies, counts, names, label)}
     for study, parts in in_parts(tables, studies):
-        found[f"studies/{names[study['study']]}.md"] = study_page(study, parts, names, label)
+        found[f"studies/{names[study['study']]}.md"] = study_page(study, parts, outcomes, label)
     return found
 
 
@@ -147,6 +147,7 @@ def studies_page(studies, counts, names, label):
     return "\n".join(
         [
             "# Studies\n",
+            block(Markup("<p>{}</p>").format(how_counted(studies))),
             "Each study has a page with everything known about it here. Filter by any words, such "
             "as `youth digital`; sort by a column's heading.\n",
             block(table(rows, "Included studies")),
@@ -154,8 +155,20 @@ def studies_page(studies, counts, names, label):
     )
 
 
-def study_page(study, parts, names, label):
-    """parts: the study's rows of each table; names: file name of each study; label: `labelled`."""
+def how_counted(studies):
+    """Why there are more studies than trials or samples."""
+    trials = studies["trial"].nunique()
+    several = studies.groupby("trial").size()
+    return (
+        f"{len(studies)} reports of studies are included. Some report the same trial or sample again "
+        f"({(several > 1).sum()} trials or samples have {several[several > 1].sum()} reports), so they are "
+        f"{trials} independent trials or samples; wherever trials are counted, each counts once."
+    )
+
+
+def study_page(study, parts, outcomes, label):
+    """parts: the study's rows of each table; outcomes: what it enters; label: `labelled`."""
+    names = outcomes.names
     title = Markup('<p class="title">{}</p>\n<p>{} {} {}</p>').format(
         said(study["title"]),
         said(study["journal"]) + ("," if said(study["journal"]) else ""),
@@ -167,7 +180,8 @@ def study_page(study, parts, names, label):
     )
     about = {name: value for name, value in about.items() if said(value)}
     sections = {
-        "Effect sizes": effect_rows(parts["effects"], label),
+        "Pooled results that it enters": outcomes.entered(study["study"], study["trial"]),
+        "Effect sizes": effect_rows(parts["effects"], outcomes, label),
         "Figures as printed": printed_rows(parts["outcomes"], label),
         "How each effect was obtained": trail_rows(parts["provenance"], label),
         "Figures that give no effect": exclusion_rows(parts["exclusions"], label),
@@ -204,19 +218,20 @@ def when(row, label):
     return label("outcomes", row, "time_point") + (f", {weeks} weeks" if weeks else "")
 
 
-def effect_rows(effects, label):
+def effect_rows(effects, outcomes, label):
+    out = outcomes.kept_out(effects)
     return [
         {
             "Row": row["row_id"],
-            "Outcome": label("outcomes", row, "outcome_domain"),
+            "Outcome": outcomes.link(row["outcome_domain"]),
+            "Effect": (row["effect"], effect_words(row["effect"], row["family"], event_of(row))),
+            "95% interval": (
+                row["ci_low"],
+                interval_words(row["ci_low"], row["ci_high"], row["family"], event_of(row)),
+            ),
+            "In a pooled result": f"no: {out[row['row_id']]}" if row["row_id"] in out else "yes",
             "Instrument": row["instrument"],
             "Time": when(row, label),
-            "Effect": (
-                row["effect"],
-                ("RR " if row["family"] == "log_rr" else "g ") + shown(row["effect"], row["family"]),
-            ),
-            "95% interval": (row["ci_low"], interval_text(row["ci_low"], row["ci_high"], row["family"])),
-            "In the main analysis": "yes" if row["selected"] else f"no: {said(row['selection'])}",
             "Computed as": row["conversion"],
             "Assumed": row["assumptions"],
             "Look at": spaced(row["flags"]),

@@ -16,6 +16,7 @@ FILE = "data/raw/codebook.yml"
 OPTIONAL = {  # key: what stands for it in a review that does not have it
     "second_coder": {},
     "events": {},
+    "event_words": {},
     "unions": {},
     "recovery_types": {},
     "fidelity_items": [],

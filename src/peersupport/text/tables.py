@@ -13,6 +13,7 @@ from docx.shared import Mm, Pt
 from great_tables import GT, md
 from IPython.display import HTML
 
+WRITTEN = re.compile(rb"(?<=W3CDTF\">)[^<]+")  # when a document was made or changed
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip file can hold: the same bytes on every run
 
 
@@ -81,7 +82,7 @@ class PublicationTable:
             _fill(grid.add_row(), [values[column] for column in columns])
         for note in self.notes:
             document.add_paragraph().add_run(note).font.size = Pt(8)
-        return _same_bytes(document)
+        return same_bytes(document)
 
 
 def _landscape(document) -> None:
@@ -106,15 +107,15 @@ def _repeat_heading(row) -> None:
     properties.append(properties.makeelement(f"{{{row._tr.nsmap['w']}}}tblHeader", {}))
 
 
-def _same_bytes(document) -> bytes:
-    """The file's parts in their order with one fixed date, so that a rerun gives the same file."""
+def same_bytes(document) -> bytes:
+    """A Word document's or a workbook's parts with one fixed date, so that a rerun gives the same file."""
     saved, fixed = io.BytesIO(), io.BytesIO()
     document.save(saved)
     with zipfile.ZipFile(saved) as source, zipfile.ZipFile(fixed, "w") as target:
         for part in source.namelist():
             entry = zipfile.ZipInfo(part, EARLIEST)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            target.writestr(entry, source.read(part))
+            target.writestr(entry, WRITTEN.sub(b"1980-01-01T00:00:00Z", source.read(part)))
     return fixed.getvalue()
 
 
