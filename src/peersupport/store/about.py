@@ -1,12 +1,13 @@
-"""Who made this review, of what, when, and under which licence: CITATION.cff, data/raw/VERSION and parameters.yml."""
+"""Who made this review, of what, when, and under which licence: CITATION.cff and data/raw/VERSION."""
 
-import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import yaml
 
-from peersupport.store.project import MARKER, project_root
+from peersupport.store.project import project_root
 
+VERSION = "data/raw/VERSION"
 TO_FILL = "not stated in this project: add it to "
 
 
@@ -27,31 +28,23 @@ def about() -> About:
     """From the files of the project; FileNotFoundError where CITATION.cff is gone."""
     root = project_root()
     cited = yaml.safe_load((root / "CITATION.cff").read_text("utf-8"))
-    settings = yaml.safe_load((root / MARKER).read_text("utf-8")) or {}
     data = data_version(root)
     examined = next((one for one in cited.get("references", []) if one.get("type") == "article"), {})
     return About(
         title=cited["title"],
         authors=tuple(map(person, cited.get("authors", []))) or (f"{TO_FILL}CITATION.cff",),
         version=str(data.get("version", cited.get("version", f"{TO_FILL}CITATION.cff"))),
-        date=str(data.get("date", cited.get("date-released", f"{TO_FILL}CITATION.cff"))),
+        date=str(data.get("last_search") or cited.get("date-released", f"{TO_FILL}CITATION.cff")),
         licences=tuple([cited["license"]] if isinstance(cited.get("license"), str) else cited.get("license", [])),
         article=examined | {"authors": [person(one) for one in examined.get("authors", [])]},
-        last_search=str(data.get("last_search", settings.get("last_search", f"{TO_FILL}{MARKER}"))),
+        last_search=str(data.get("last_search", f"{TO_FILL}{VERSION}")),
     )
 
 
-def data_version(root) -> dict:
-    """data/raw/VERSION: `name: value` lines, or a version and a date as words; empty where there is none."""
-    path = root / "data/raw/VERSION"
-    if not path.is_file():
-        return {}
-    text = path.read_text("utf-8").strip()
-    named = yaml.safe_load(text)
-    if isinstance(named, dict):
-        return named
-    dated = re.search(r"\d{4}-\d{2}-\d{2}", text)
-    return {"version": text.split()[0]} | ({"date": dated[0]} if dated else {}) if text else {}
+def data_version(root: Path) -> dict:
+    """data/raw/VERSION, `name: value` lines; empty where there is none."""
+    path = root / VERSION
+    return (yaml.safe_load(path.read_text("utf-8")) or {}) if path.is_file() else {}
 
 
 def person(entry: dict) -> str:
