@@ -6,6 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from peersupport.conclude.grade import DOMAINS, LEVEL_LABELS
+from peersupport.effects.pools import pools
 from peersupport.pool.models import MODELS
 from peersupport.report.answers import (
     answers,
@@ -41,30 +42,24 @@ class Outcomes:
         self.tables = {name: read_table(f"{name}.csv") for name in read}
         tables = ("influence", "pooled_outcomes", "subgroups", "meta_regression", "risk_of_bias", "effect_direction")
         self.tables |= {name: read_table(f"tables/{name}.csv") for name in tables}
-        self.pools = {slug: self.pool(one) for slug, one in self.answers.items()}
+        chosen = self.tables["effects"][self.tables["effects"]["selected"]]
+        members = {(pool.name, pool.family): pool.rows for pool in pools(chosen, codebook())}
+        self.pools = {slug: self.pool(one, members[one.name, one.family]) for slug, one in self.answers.items()}
 
-    def pool(self, one):
-        """The effects that enter the main model of this outcome, with the weight of their trial in percent."""
+    def pool(self, one, members):
+        """members: the effects that can be pooled. Those of the main model, with their trial's weight in percent."""
         influence = self.tables["influence"]
         own = influence["outcome_domain"].eq(one.name) & influence["family"].eq(one.family)
-        if "event" in influence and one.main.get("event") is not None:
-            own &= influence["event"].fillna("").eq(one.event)
         weights = influence[own].set_index("trial")["hat"]
-        effects = self.tables["effects"]
-        inside = effects["selected"] & effects["family"].eq(one.family) & self.belongs(one.name, effects)
-        rows = effects[inside & effects["trial"].isin(weights.index)]
+        rows = members[members["trial"].isin(weights.index)]
         return rows.assign(weight=100 * rows["trial"].map(weights))
 
     def belongs(self, name, rows):
         """Which rows are of this outcome, or of the union or the type of recovery of this name."""
-        union = codebook()["unions"].get(name)
-        if union:
-            return rows["outcome_domain"].isin(union["domains"])
-        if name in codebook()["codes"]["outcome_domain"]:
-            return rows["outcome_domain"].eq(name)
-        if name in codebook()["codes"]["recovery_type"]:
-            return rows["recovery_type"].eq(name)
-        return rows["outcome_domain"].isin(codebook()["events"])
+        book = codebook()
+        if name in book["recovery_types"]:
+            return rows["outcome_domain"].isin(book["recovery_types"][name])
+        return rows["outcome_domain"].isin(domains_of(name, book))
 
     def domains_without_pool(self):
         """Outcome domains with rows that no pool of their own name takes, in the codebook's order."""
@@ -299,7 +294,7 @@ class Outcomes:
             }
             for row in kind.to_dict("records")
         ]
-        if name not in codebook()["codes"]["recovery_type"]:
+        if name not in codebook()["recovery_types"]:
             for row in exclusions[self.belongs(name, exclusions)].to_dict("records"):
                 rows.append(
                     {
@@ -359,6 +354,13 @@ def outcomes_named(claim):
 @cache
 def ledger_by_claim():
     return read_table("tables/claims.csv").set_index("claim_id")
+
+
+def domains_of(name, book):
+    """The outcome domains behind a domain, its events of the other direction, or a union."""
+    if name in book["unions"]:
+        return book["unions"][name]["domains"]
+    return [name if name in book["codes"]["outcome_domain"] else name.rpartition("_")[0]]
 
 
 def outcome_link(slug, words, place):
