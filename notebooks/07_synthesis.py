@@ -21,8 +21,6 @@ within_trial_correlation = 0.6
 vote_majority = 0.7
 baseline_risk = 0.2
 long_follow_up_weeks = 26
-window_start = 2020
-window_end = 2025
 
 # %%
 import json
@@ -271,8 +269,7 @@ Markdown(paragraph)
 # it into README.md, between two marks, so that nobody has to keep it by hand.
 
 # %%
-answered = answers()
-block = readme_block(answered, f"{window_start} to {window_end}")
+block = readme_block(answers())
 write_document(block, "readme_answers.md")
 Markdown(block)
 

@@ -228,7 +228,7 @@ def test_people_in_1000_are_more_or_fewer_of_the_event():
 
 
 def test_the_table_of_the_readme_has_a_certainty_in_every_row():
-    table = answers.readme_block(answers.answers(), "2020 to 2025").splitlines()
+    table = answers.readme_block(answers.answers()).splitlines()
     heads = [cell.strip() for cell in table[0].split("|")[1:-1]]
     assert heads[-1] == "certainty" and "2020 to 2025 only" in heads
     rows = [row.split("|") for row in table[2:] if row.startswith("|")]

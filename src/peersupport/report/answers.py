@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
+import yaml
 
 from peersupport.conclude.grade import LEVEL_LABELS
 from peersupport.effects.pools import outcome_labels
-from peersupport.pool.models import MAIN, slug
+from peersupport.pool.models import MAIN, Settings, slug
 from peersupport.store.codebook import codebook
+from peersupport.store.project import MARKER, project_root
 from peersupport.store.tables import read_table
 from peersupport.text.numbers import shown
 
 AVOID = "avoid"
-WINDOW = "window_"  # how the name of the model of the article's years begins
+WINDOW = "window"  # how the name of the model of the article's years begins
 NOT_POOLED = "not pooled"
+KINDS = {"smd": " (scales)", "log_rr": " (people who did)"}
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Answer:
     """One pooled outcome: its row of the main model, of the article's years, and of the summary of findings."""
 
     name: str
-    label: str
+    label: str  # where two kinds of figures are pooled under one name, with which of them
     main: dict
     window: dict
     finding: dict
@@ -131,6 +134,18 @@ def counted(number: float, noun: str) -> str:
     return f"{number:,.0f} {noun}" if number == 1 else f"{number:,.0f} {noun}s"
 
 
+def settings() -> Settings:
+    """The settings of parameters.yml that models are named by."""
+    found = yaml.safe_load((project_root() / MARKER).read_text("utf-8"))
+    return Settings(window_start=found["window_start"], window_end=found["window_end"])
+
+
+def window_words() -> str:
+    """The article's years: 2020 to 2025."""
+    chosen = settings()
+    return f"{chosen.window_start} to {chosen.window_end}"
+
+
 def outcome_labels_of_book() -> dict[str, str]:
     return outcome_labels(codebook())
 
@@ -144,10 +159,13 @@ def answers() -> dict[str, Answer]:
     main = pooled[pooled["model"].eq(MAIN)]
     years = pooled[pooled["model"].str.startswith(WINDOW)]
     windows = {key_of(row, keys): row for row in years.to_dict("records")}
+    main = main.dropna(subset=["effect"])
+    twice = set(main["outcome_domain"][main["outcome_domain"].duplicated()])
     found = {}
-    for row in main.dropna(subset=["effect"]).to_dict("records"):
+    for row in main.to_dict("records"):
         key, name = key_of(row, keys), row["outcome_domain"]
-        one = Answer(name, labels[name], row, windows.get(key, {}), by_key.get(key, {}))
+        kind = KINDS[row["family"]] if name in twice else ""
+        one = Answer(name, labels[name] + kind, row, windows.get(key, {}), by_key.get(key, {}))
         found[one.slug] = one
     return found
 
@@ -159,9 +177,9 @@ def key_of(row: dict, keys: list[str]) -> tuple:
 HEADS = ("outcome", "trials", "effect (95% CI)", "window", "expected in a new setting", "certainty")
 
 
-def readme_block(found: dict[str, Answer], window: str) -> str:
+def readme_block(found: dict[str, Answer]) -> str:
     """The answers in Markdown: the table, a row for each pooled outcome, and what it shows in a sentence."""
-    heads = [f"{window} only" if name == "window" else name for name in HEADS]
+    heads = [f"{window_words()} only" if name == "window" else name for name in HEADS]
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for one in found.values():
         cells = [

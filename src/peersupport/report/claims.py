@@ -11,6 +11,7 @@ from peersupport.conclude.manuscript import VERDICT_WORDS
 from peersupport.conclude.rules import SUPPORTED
 from peersupport.effects.pools import outcome_labels
 from peersupport.pool.models import MAIN
+from peersupport.report.answers import window_words
 from peersupport.report.html import block, contents, filled, in_markdown, interval_text, pairs, said, table
 from peersupport.report.outcomes import answers_table, limits, outcome_link, outcomes_named
 from peersupport.report.pictures import figure
@@ -214,7 +215,8 @@ def front_page(summary, ledger, outcomes, top):
             "## Outcome by outcome\n",
             "At the end of the intervention. g is a difference in standard deviations, above 0 in favour of peer "
             "support. RR is the risk ratio of the event itself, peer support over comparator; which side is the better "
-            "one depends on the event. The article's years stand beside all years, which are the main analysis.\n",
+            f"one depends on the event. The article's years, {window_words()}, stand beside all years, which are the "
+            "main analysis.\n",
             block(answers_table(outcomes.answers, "")),
             block(figure(summary, "")),
             "## What the article claims\n",

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from peersupport.conclude.grade import DOMAINS, LEVEL_LABELS
 from peersupport.effects.pools import pools
-from peersupport.pool.models import MODELS
+from peersupport.pool.models import model_labels
 from peersupport.report.answers import (
     answers,
     counted,
@@ -15,6 +15,8 @@ from peersupport.report.answers import (
     effect_words,
     interval_words,
     outcome_labels_of_book,
+    settings,
+    window_words,
 )
 from peersupport.report.html import block, contents, filled, in_markdown, said, table
 from peersupport.report.pictures import figure
@@ -93,7 +95,7 @@ class Outcomes:
         return found | {"outcomes/index.md": self.index()}
 
     def index(self):
-        titles = {slug: self.title(one) for slug, one in self.answers.items()}
+        titles = {slug: one.label for slug, one in self.answers.items()}
         titles |= {name: self.labels[name] for name in self.domains_without_pool()}
         without = [
             {
@@ -114,9 +116,6 @@ class Outcomes:
             ]
         )
 
-    def title(self, one):
-        return one.label if one.family == "smd" else f"{one.label} (risk ratio)"
-
     def page(self, slug, one):
         pool = self.pools[slug]
         sections = {
@@ -129,7 +128,7 @@ class Outcomes:
         }
         return "\n".join(
             [
-                f"# {in_markdown(self.title(one))}\n",
+                f"# {in_markdown(one.label)}\n",
                 block(Markup('<p class="up"><a href="index.html">All outcomes</a></p>')),
                 block(Markup('<p class="lead">{}</p>').format(answer_sentence(one))),
                 block(limits("../")),
@@ -147,8 +146,8 @@ class Outcomes:
                 f"# {in_markdown(label)}\n",
                 block(Markup('<p class="up"><a href="index.html">All outcomes</a></p>')),
                 block(
-                    Markup('<p class="lead">{}: not pooled, as {}. {}</p>').format(
-                        label, self.why_no_pool(name), self.direction_sentence(name)
+                    Markup('<p class="lead">{}: not pooled alone, as {}. {} {}</p>').format(
+                        label, self.why_no_pool(name), self.unions_with(name), self.direction_sentence(name)
                     )
                 ),
                 block(limits("../")),
@@ -166,6 +165,16 @@ class Outcomes:
             return ""
         rows = [self.effect_row(row) for row in own.to_dict("records")]
         return f"## Effects that there are\n\n{block(table(rows, f'Effects on {self.labels[name]}'))}"
+
+    def unions_with(self, name):
+        """Where the trials of an outcome are pooled together with those of others."""
+        book = codebook()
+        wider = [kind for kind, names in book["recovery_types"].items() if name in names]
+        wider += [union for union, about in book["unions"].items() if name in about["domains"]]
+        links = Markup(", ").join(
+            outcome_link(slug, one.label, "../") for slug, one in self.answers.items() if one.name in wider
+        )
+        return Markup("Together with other outcomes it is pooled in: {}.").format(links) if links else ""
 
     def why_no_pool(self, name):
         effects = self.tables["effects"]
@@ -228,9 +237,10 @@ class Outcomes:
         own = pooled[pooled["outcome_domain"].eq(one.name) & pooled["family"].eq(one.family)]
         if "event" in own and one.main.get("event") is not None:
             own = own[own["event"].fillna("").eq(one.event)]
+        names = model_labels(settings())
         rows = [
             {
-                "Model": MODELS[row["model"]].label if row["model"] in MODELS else row["model"],
+                "Model": names.get(row["model"], row["model"]),
                 "Effect": (row["effect"], one.effect(row)),
                 "95% interval": (row["ci_low"], one.interval(row)),
                 "Expected in a new setting": (row["pi_low"], one.interval(row, "pi")),
@@ -327,7 +337,7 @@ class Outcomes:
             for row in pool[pool["study"].eq(study)].to_dict("records"):
                 rows.append(
                     {
-                        "Pooled result": outcome_link(slug, self.title(one), "../"),
+                        "Pooled result": outcome_link(slug, one.label, "../"),
                         "Weight of the trial": (row["weight"], f"{row['weight']:.1f}%"),
                         "Pooled": one.estimate(),
                         "This study's effect": effect_words(row["effect"], row["family"], one.event),
@@ -425,7 +435,7 @@ def answer_sentence(one):
         f"{where} Certainty: {one.level.lower()}.",
         f"In 1000 people: {per}." if per else "",
         f"Expected in a new setting: {expected}." if expected else "",
-        f"In the article's years: {one.in_window}.",
+        f"In the article's years, {window_words()}: {one.in_window}.",
     ]
     return " ".join(filter(None, parts))
 
@@ -487,7 +497,7 @@ def answers_table(found, place):
             "In 1000 people": one.per_1000(),
             "Trials": one.main["trials"],
             "People": (one.main["n"], f"{one.main['n']:,.0f}"),
-            "Article's years": one.in_window,
+            f"{window_words()} (article's years)": one.in_window,
             "Expected in a new setting": (one.main["pi_low"], f"{one.unit} {one.interval(which='pi')}"),
         }
         for slug, one in found.items()
