@@ -19,6 +19,7 @@ window_end = 2025
 pandemic_start = 2020
 pandemic_end = 2022
 minimum_trials = 3
+within_trial_correlation = 0.6
 rob2_several_concerns = 2
 
 # %%
@@ -29,10 +30,12 @@ from peersupport.describe import appraisal as apr
 from peersupport.describe import fidelity
 from peersupport.describe import studies as desc
 from peersupport.describe.countries import by_country, by_income
+from peersupport.effects.pools import outcome_labels
 from peersupport.figures import appraisal as lights
 from peersupport.figures import descriptive as draw
 from peersupport.figures import style, world
 from peersupport.moderate import over_time
+from peersupport.pool import models
 from peersupport.store.codebook import codebook, labels
 from peersupport.store.pictures import write_figure
 from peersupport.store.tables import read_reference, read_table, write_document, write_table
@@ -317,8 +320,11 @@ domains = {**labels("rob2"), "overall": "Overall"}
 shown = judged[judged["study"].isin(randomised["study"]) & (judged["tool"] == "rob2")]
 people = randomised.set_index("study")["participants"]
 shown = shown.assign(participants=shown["study"].map(people))
-pooled = apr.in_pooled_outcomes(read_table("effects.csv"), judged, minimum_trials)
-figure = lights.traffic_lights(shown, domains, judgements, bold=set(pooled["study"]))
+joined = {**book["recovery_types"], **book["unions"]}
+single = [d for d in models.domains(read_table("effects.csv"), minimum_trials, book) if d.name not in joined]
+weights = models.trial_weights(single, models.Settings(within_trial_correlation, minimum_trials))
+pooled = apr.in_pooled_outcomes(weights, judged)
+figure = lights.traffic_lights(shown, domains, judgements, bold=set(weights["study"]))
 overall = shown[shown["domain"] == "overall"].set_index("study")["judgement"]
 text = "; ".join(f"{label.lower()} {(overall == code).sum()}" for code, label in judgements.items())
 write_figure(
@@ -331,7 +337,8 @@ write_figure(
 
 # %% [markdown]
 # Summary by domain, each trial weighted by its participants, and the overall judgement of the trials in each pooled
-# outcome, weighted as in the meta-analysis.
+# outcome, each trial with its weight in the main model of notebook 03. A study appraised with another tool enters with
+# that tool's overall judgement and with the domains that both tools have.
 
 # %%
 by_domain = apr.judgement_shares(shown, weight="participants")
@@ -340,7 +347,7 @@ write_table(summary, "tables/risk_of_bias_summary.csv")
 in_pool = pooled[pooled["domain"] == "overall"]
 in_pool = in_pool.assign(outcome=in_pool["outcome_domain"] + "|" + in_pool["family"])
 k = in_pool.groupby("outcome")["trial"].nunique()
-pool_names = lights.pool_names(k, labels("outcome_domain"))
+pool_names = lights.pool_names(k, outcome_labels(book))
 by_outcome = apr.judgement_shares(in_pool, by="outcome", weight="weight")
 weighted = int(shown.loc[shown["domain"] == "overall", "participants"].notna().sum())
 judged = read_table("agreement.csv").query("sheet == 'appraisal'").set_index("column")

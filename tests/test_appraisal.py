@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 
 from peersupport.describe import appraisal as apr
+from peersupport.effects.pools import Domain
+from peersupport.pool import models
 
 LOW, SOME, HIGH, UNKNOWN = apr.JUDGEMENTS
 
@@ -89,24 +91,47 @@ def test_shares_by_studies_and_by_weight():
     assert weighted["studies"].sum() == 2
 
 
-def test_only_pooled_outcomes_are_summarised_and_unappraised_trials_have_no_information(appraisal):
-    effects = pd.DataFrame(
-        {
-            "outcome_domain": ["hope", "hope", "hope", "cost"],
-            "family": "smd",
-            "trial": ["A", "B", "Z", "A"],
-            "study": ["A", "B", "Z", "A"],
-            "variance": [0.5, 0.25, 0.1, 0.1],
-            "selected": [True, True, True, True],
-        }
-    )
-    table = apr.in_pooled_outcomes(effects, apr.risk_of_bias(appraisal), minimum_trials=3)
-    assert set(table["outcome_domain"]) == {"hope"}
-    overall = table[table["domain"] == "overall"].set_index("study")
-    assert overall["judgement"].to_dict() == {"A": LOW, "B": HIGH, "Z": UNKNOWN}
-    assert overall["weight"].to_dict() == {"A": 2, "B": 4, "Z": 10}
-    effects["selected"] = [True, True, False, True]
-    assert apr.in_pooled_outcomes(effects, apr.risk_of_bias(appraisal), 3).empty
+def weights(**of):
+    rows = [("hope", "smd", trial, study, weight) for study, (trial, weight) in of.items()]
+    return pd.DataFrame(rows, columns=["outcome_domain", "family", "trial", "study", "weight"])
+
+
+def test_a_trial_in_a_pool_has_one_row_a_domain_with_its_weight_in_the_main_model(appraisal):
+    table = apr.in_pooled_outcomes(weights(A=("A", 20), B=("B", 30), Z=("Z", 50)), apr.risk_of_bias(appraisal))
+    assert not table.duplicated(["trial", "domain"]).any()
+    overall = table[table["domain"] == "overall"].set_index("trial")
+    assert overall["judgement"].to_dict() == {"A": LOW, "B": HIGH, "Z": UNKNOWN}  # Z was not appraised
+    assert overall["weight"].to_dict() == {"A": 20, "B": 30, "Z": 50}
+    shares = apr.judgement_shares(overall, by="outcome_domain", weight="weight").set_index("judgement")["share"]
+    assert shares[[LOW, HIGH, UNKNOWN]].tolist() == pytest.approx([0.2, 0.3, 0.5])
+
+
+def test_another_tools_judgement_is_not_no_information_and_reports_of_a_trial_count_once():
+    def judged(study, tool, judgement):
+        domains = [*apr.DOMAINS[tool], "overall"]
+        return pd.DataFrame({"study": study, "domain": domains, "judgement": judgement, "tool": tool})
+
+    risk = pd.concat([judged("C", "robins_i", HIGH), judged("D", "rob2", LOW), judged("E", "rob2", SOME)])
+    table = apr.in_pooled_outcomes(weights(C=("C", 40), D=("D", 60), E=("D", 60)), risk)
+    overall = table[table["domain"] == "overall"]
+    assert dict(zip(overall["trial"], overall["judgement"], strict=True)) == {"C": HIGH, "D": SOME}
+    own = table[table["trial"] == "C"]["domain"].tolist()
+    assert own == ["deviations", "missing_data", "measurement", "selective_reporting", "overall"]
+    assert len(table[table["trial"] == "D"]) == 6
+
+
+def test_weights_are_those_of_the_main_model_with_tau2():
+    # v 0.1, 0.2, 0.3 and effects 0, 1, 2; the trial with two equal effects (r = 0.6) counts once.
+    rows = pd.DataFrame({"trial": list("aabc"), "study": ["a", "a2", "b", "c"], "effect": [0, 0, 1, 2.0]})
+    rows = rows.assign(variance=[0.125, 0.125, 0.2, 0.3], n_arm1=10, n_arm2=10, year=2020)
+    settings = models.Settings(minimum_trials=3)
+    domain = Domain("hope", "smd", rows)
+    table = models.trial_weights([domain], settings)
+    tau2 = models.fit_model(domain, models.MAIN, settings).tau2
+    assert tau2 > 0.5 and table["study"].tolist() == ["a", "a2", "b", "c"]
+    expected = 1 / (pd.Series({"a": 0.1, "b": 0.2, "c": 0.3}) + tau2)
+    found = table.drop_duplicates("trial").set_index("trial")["weight"]
+    assert found.to_numpy() == pytest.approx((100 * expected / expected.sum()).to_numpy())
 
 
 def test_agreement_with_the_database_counts_domains(appraisal):

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 JUDGEMENTS = ("low", "some_concerns", "high", "no_information")
+WORSE = ("some_concerns", "high")
 DOMAINS = {
     "rob2": ("randomisation", "deviations", "missing_data", "measurement", "selective_reporting"),
     "robins_i": (
@@ -98,24 +99,26 @@ def judgement_shares(table: pd.DataFrame, by: str = "domain", weight: str | None
     return shares
 
 
-def in_pooled_outcomes(effects: pd.DataFrame, judged: pd.DataFrame, minimum_trials: int) -> pd.DataFrame:
-    """The judgements of the trials that enter each pooled outcome, with the inverse of their
-    variance as weight.
+def in_pooled_outcomes(weights: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
+    """The judgements of the trials that enter each pooled outcome, with their weight in its main model.
 
-    `judged` from risk_of_bias. One row per outcome domain, family of effects, trial and domain of
-    bias (or overall), for the outcomes with `minimum_trials` or more: outcome_domain, family,
-    trial, study, domain, judgement, weight. A study that was not appraised has no information.
+    weights: outcome_domain, family, trial, study (each report with an effect in the pool), weight (the trial's, as
+    pool.models.trial_weights). `judged` from risk_of_bias. One row per outcome, trial and domain of bias (or overall):
+    outcome_domain, family, trial, domain, judgement, weight. A trial judged by another tool than RoB 2 has that tool's
+    overall judgement, and rows for the domains that both tools have; one that was not appraised has no information. Of
+    several reports of a trial the most severe judgement counts, and none before one that says nothing.
     """
-    rows = effects[effects["selected"]]
-    trials = rows.groupby(["outcome_domain", "family"])["trial"].transform("nunique")
-    rows = rows[trials >= minimum_trials]
-    rows = rows.assign(weight=1 / rows["variance"])
-    rows = rows[["outcome_domain", "family", "trial", "study", "weight"]]
-    domains = pd.DataFrame({"domain": [*DOMAINS["rob2"], "overall"]})
-    rows = rows.merge(domains, how="cross")
-    judged = judged.loc[judged["tool"] == "rob2", ["study", "domain", "judgement"]]
-    rows = rows.merge(judged, on=["study", "domain"], how="left", validate="many_to_one")
-    return rows.assign(judgement=rows["judgement"].fillna("no_information"))
+    domains = [*DOMAINS["rob2"], "overall"]
+    blank = pd.DataFrame({"domain": domains, "judgement": "no_information"})
+    unjudged = weights[~weights["study"].isin(judged["study"])].merge(blank, how="cross")
+    told = judged.loc[judged["domain"].isin(domains), ["study", "domain", "judgement"]]
+    rows = pd.concat([weights.merge(told, on="study"), unjudged], ignore_index=True)
+    place = rows["domain"].map(domains.index)
+    rows = rows.assign(place=place, severity=rows["judgement"].map(["no_information", "low", *WORSE].index))
+    key = ["outcome_domain", "family", "trial", "place"]
+    rows = rows.sort_values([*key, "severity"], kind="stable").drop_duplicates(key, keep="last")
+    columns = ["outcome_domain", "family", "trial", "domain", "judgement", "weight"]
+    return rows[columns].reset_index(drop=True)
 
 
 def agreement_with_database(appraisal: pd.DataFrame) -> pd.DataFrame:
@@ -142,14 +145,14 @@ def pooled_summary(pooled: pd.DataFrame, unweighted: pd.DataFrame, by_participan
 
     `scope` is all_trials (`unweighted`, `by_participants`: two tables of judgement_shares) or an
     outcome domain and family ("hope|smd"), from the table of in_pooled_outcomes, unweighted and
-    weighted by the inverse of the variance.
+    weighted as in the main model.
     """
     parts = [
         unweighted.assign(scope="all_trials", weighting="none"),
         by_participants.assign(scope="all_trials", weighting="participants"),
     ]
     for (outcome, family), rows in pooled.groupby(["outcome_domain", "family"]):
-        for weight, weighting in ((None, "none"), ("weight", "inverse_variance")):
+        for weight, weighting in ((None, "none"), ("weight", "main_model")):
             shares = judgement_shares(rows, weight=weight)
             parts.append(shares.assign(scope=f"{outcome}|{family}", weighting=weighting))
     columns = ["scope", "weighting", "domain", "judgement", "studies", "weight", "share"]

@@ -154,14 +154,14 @@ def bars_by_outcome(
     """A panel of bars by domain for each pooled outcome; `summary` from pooled_summary, `trials`
     their number by outcome.
 
-    Weighted by the inverse of the variance, as in the meta-analysis. Returns the figure.
+    Weighted as in the main model; a panel shows the trials whose tool has that domain. Returns the figure.
     """
     columns = 3
     rows = -(-len(outcomes) // columns)
     size = (style.PAGE, rows * 42 + 12)
     figure, axes = style.new_figure(*size, rows, columns, sharex=True, sharey=True, squeeze=False)
     for ax, (outcome, name) in zip(axes.flat, outcomes.items(), strict=False):
-        part = summary[summary["scope"].eq(outcome) & summary["weighting"].eq("inverse_variance")]
+        part = summary[summary["scope"].eq(outcome) & summary["weighting"].eq("main_model")]
         judgement_bars(ax, part[["domain", "judgement", "share"]], domains, smallest=0.17)
         ax.set_title(f"{name} (k = {trials[outcome]})", fontsize=7)
     for ax in list(axes.flat)[len(outcomes) :]:

@@ -92,6 +92,20 @@ def fit_battery(domain: Domain, settings: Settings) -> dict[str, Fit]:
     return {name: fit_model(domain, name, settings) for name in MODELS}
 
 
+def trial_weights(pooled: list[Domain], settings: Settings) -> pd.DataFrame:
+    """The weight in percent of each trial in the main model of its pool: outcome_domain, family, trial, study, weight.
+
+    A row for each report of the trial with an effect in the pool, all with the trial's weight.
+    """
+    parts = []
+    for domain in pooled:
+        weight = fit_model(domain, MAIN, settings).effects.set_index("trial")["weight"]
+        reports = domain.rows[["trial", "study"]].drop_duplicates()
+        named = reports.assign(outcome_domain=domain.name, family=domain.family, weight=reports["trial"].map(weight))
+        parts.append(named[["outcome_domain", "family", "trial", "study", "weight"]])
+    return pd.concat(parts, ignore_index=True)
+
+
 def periods(domain: Domain, settings: Settings) -> dict[str, Fit]:
     """The main model before and in the review's window; empty unless both have trials enough."""
     start, end = settings.window_start, settings.window_end
