@@ -79,11 +79,12 @@ Markdown(
 # ## How far two coders agreed
 #
 # Both coders read the same passages without seeing each other's sheet. Percent agreement flatters a column in which
-# nearly every cell holds the same code, and Cohen's kappa punishes it, so Gwet's AC1 stands beside both.
+# nearly every cell holds the same code, and Cohen's kappa punishes it, so Gwet's AC1 stands beside both. A cell that
+# both left blank is no agreement and does not count. Cells of one study are alike: intervals are clustered by study.
 
 # %%
 cells = clean.decisions(raw)
-agreed = agreement.agreement(cells)
+agreed = agreement.agreement(cells, raw["coder_a/outcomes"].set_index("row_id")["study"])
 write_table(agreed, "agreement.csv")
 single = agreed.sheet.isin(["studies", "outcomes"]) | agreed.column.isin(["judgement", "all themes"])
 coded = agreed[agreed.kappa.notna() & single]

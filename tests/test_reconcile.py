@@ -84,11 +84,36 @@ def test_agreement_table_has_codes_figures_and_themes():
     assert table.loc[("studies", "design"), ["n", "agree", "kappa"]].tolist() == pytest.approx(
         [30, 0.8, 0.6721], abs=1e-4
     )
-    assert table.loc[("outcomes", "effect"), "agree"] == pytest.approx(2 / 3)
+    assert table.loc[("outcomes", "effect"), "agree"] == 1 / 2  # the two blanks do not count
     assert table.loc[("outcomes", "effect"), ["kappa", "ac1"]].isna().all()
     assert table.loc[("themes", "hope"), "agree"] == 1
     assert table.loc[("themes", "tokenism"), "agree"] == 0.5
     assert table.loc[("themes", "all themes"), "n"] == 4
+
+
+def test_two_blanks_are_no_agreement():
+    cells = {"outcomes": pairs([*"<<=", "", "", ""], [*"<==", "", "", ""], "p_operator")}
+    row = agreement.agreement(cells).iloc[0]
+    assert row.n == 3 and row.agree == pytest.approx(2 / 3)
+    assert row.kappa == pytest.approx((2 / 3 - 4 / 9) / (1 - 4 / 9))  # by chance 2/3 x 1/3 + 1/3 x 2/3 = 4/9
+
+
+def test_intervals_of_clustered_cells_are_the_jackknifes_over_studies():
+    """Cells copied within a study say nothing new: four copies give the interval of one, not half of it."""
+    a, b = (np.array(list(codes)) for codes in ("xxxxxyyyyyxy", "xxxxyyyyyxxy"))
+    studies = np.arange(len(a))
+    alone = [agreement.cohen_kappa(np.delete(a, i), np.delete(b, i))[0] for i in studies]
+    error = np.sqrt(11 / 12 * ((alone - np.mean(alone)) ** 2).sum())
+    copied = agreement.clustered(*(np.tile(x, 4) for x in (a, b, studies)), agreement.cohen_kappa)
+    assert copied[0] == pytest.approx(agreement.cohen_kappa(a, b)[0])
+    assert copied[0] - copied[1] == pytest.approx(2.200985 * error)  # t, 11 degrees of freedom
+    naive = agreement.cohen_kappa(np.tile(a, 4), np.tile(b, 4))
+    assert copied[0] - copied[1] > 1.8 * (naive[0] - naive[1])
+
+
+def test_near_full_agreement_in_few_cells_says_that_its_interval_is_too_narrow():
+    few, many = (agreement.agreement({"studies": pairs(["x"] * n + ["y"], ["x"] * n + ["y"])}) for n in (20, 60))
+    assert few.note.tolist() == [agreement.TOO_NARROW] and many.note.tolist() == [""]
 
 
 def test_icc_of_figures_by_hand():

@@ -230,7 +230,7 @@ def review_frequency(themes: pd.DataFrame, theme_codes: Mapping[str, Sequence[st
 def with_agreement(frequency: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
     """The frequencies with the coders' agreement on each theme beside them; `agreement` is indexed
     by theme."""
-    columns = ["agree", "kappa", "kappa_low", "kappa_high", "ac1", "ac1_low", "ac1_high"]
+    columns = ["agree", "kappa", "kappa_low", "kappa_high", "ac1", "ac1_low", "ac1_high", "note"]
     return frequency.join(agreement[columns], on="theme")
 
 
