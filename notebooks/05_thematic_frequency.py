@@ -76,7 +76,7 @@ figure = thematic.frequency_page(
     frequency, by_kind, agreement["kappa"].to_dict(), name, groups, thm.SOURCE_KINDS, soft_kappa
 )
 barriers = frequency[frequency["theme_group"] == "barrier"]
-ranking = ", ".join(f"{name[row.theme].lower()} ({row.studies})" for row in barriers.head(5).itertuples())
+ranking = ", ".join(f"{name[row.theme].lower()} ({row.studies})" for row in thm.commonest(barriers, 5).itertuples())
 write_figure(
     figure,
     "05_theme_frequency",
@@ -86,7 +86,7 @@ write_figure(
 )
 
 # %%
-first = frequency.drop_duplicates("theme_group")
+first = pd.concat(thm.commonest(part) for _, part in frequency.groupby("theme_group", sort=False))
 soft = agreement.loc[[theme for theme in name if agreement["kappa"].get(theme, 1) < soft_kappa]]
 Markdown(
     "Reported most often: "
@@ -223,13 +223,13 @@ Markdown(f"The closest pairs: {closest}.")
 
 # %%
 both = frequency[frequency["theme_group"].isin(["barrier", "facilitator"])]
-chosen = both.nlargest(10, "studies", keep="first")["theme"].to_list()
+chosen = thm.commonest(both, 10)["theme"].to_list()
 combined = thm.combinations(reported, chosen)
 figure = thematic.upset(combined, name, smallest=2)
 alone = combined[combined.index.to_frame().sum(axis=1).to_numpy() == 1].sum()
 sentence = (
-    f"{combined.sum()} studies report one or more of the ten commonest barriers and facilitators, "
-    f"{alone} of them just one"
+    f"{combined.sum()} studies report one or more of the {len(chosen)} commonest barriers and "
+    f"facilitators, {alone} of them just one"
 )
 picture = write_figure(
     figure,
@@ -246,11 +246,11 @@ Markdown(f"{sentence}.")
 #
 # The abstract of the review names four primary challenges: role uncertainty, the well-being of the workers, stigma
 # among staff, and missing cost evidence. Here is the ranking that the data give; the intervals come from drawing the
-# studies anew.
+# studies anew, reports of one trial together. Themes reported equally often share the better rank.
 
 # %%
 claimed = ["role_ambiguity", "worker_wellbeing", "staff_stigma", "cost_evidence_gap"]
-barrier_ranks = thm.ranks(reported, "barrier", top=5, draws=bootstrap_draws, seed=seed)
+barrier_ranks = thm.ranks(reported, "barrier", by_study["trial"], top=5, draws=bootstrap_draws, seed=seed)
 write_table(barrier_ranks, "tables/barrier_ranks.csv")
 figure, axes = style.new_figure(style.PAGE, 85)
 thematic.rank_dots(axes, barrier_ranks, name, claimed, top=5)
@@ -270,11 +270,11 @@ write_figure(
 
 # %%
 inside = int((named["rank"] <= 5).sum())
-leader = barrier_ranks.iloc[0]
+leaders = thm.commonest(barrier_ranks)
+most = " and ".join(f"{name[row.theme].lower()} ({row.studies} of {row.of} studies)" for row in leaders.itertuples())
 Markdown(
-    f"Of the four barriers that the review names, {inside} are among the five most frequent: {text}. The most frequent "
-    "barrier "
-    f"is {name[leader.theme].lower()} ({leader.studies} of {leader.of} studies)."
+    f"Of the {len(claimed)} barriers that the review names, {inside} are among the five most frequent: {text}. Most "
+    f"frequent: {most}."
 )
 
 # %% [markdown]
@@ -282,9 +282,10 @@ Markdown(
 #
 # Most outcome rows state only a direction. Each randomised trial has one vote per outcome domain, by the sign of its
 # effect where there is one and else by what the source concludes; trials that enter a pooled estimate of notebook 03
-# are left out. Of a trial under "neither" the source says only that the arms did not differ. Its direction is
-# unknown, not absent: counting directions of reported differences alone would be counting significance. The share is
-# therefore of all trials, a lower bound.
+# are left out. A sign and a conclusion are different things and are counted apart. Of a trial under "neither" the
+# source says only that the arms did not differ. Its direction is unknown, not absent: counting directions of reported
+# differences alone would be counting significance. The share therefore has two bounds: all of these trials against
+# peer support, all in favour of it. A sign test is made of signs alone.
 
 # %%
 outcomes, effects = read_table("outcomes.csv"), read_table("effects.csv")
@@ -297,6 +298,7 @@ unpooled = swim.not_pooled(votes, effects, minimum_trials)
 unpooled["participants"] = unpooled["trial"].map(randomised["participants"])
 direction = swim.count_votes(unpooled)
 other_choices = swim.sensitivity(votes, unpooled)
+by_kind_of_vote = other_choices.groupby(["scope", "kind"])[["favours_arm1", "neither", "favours_arm2"]].sum()
 write_table(direction, "tables/effect_direction.csv")
 write_table(other_choices, "tables/effect_direction_sensitivity.csv")
 write_table(votes, "tables/effect_direction_votes.csv")
@@ -319,13 +321,15 @@ write_figure(
 )
 
 # %%
-above = direction[direction["ci_low"] > 0.5]
-signs = other_choices.query("scope == 'known_sign' and neither_counts == 'against'")
-known = signs[["favours_arm1", "trials"]].sum()
+above, below = direction[direction["ci_low"] > 0.5], direction[direction["ci_high_upper"] < 0.5]
+signs, conclusions = ("/".join(map(str, by_kind_of_vote.loc[("all", kind)])) for kind in ("signs", "conclusions"))
+known = by_kind_of_vote.loc[("all", "signs")]
 Markdown(
-    f"By outcome domain: {text}. The exact interval of the share lies above one half in {len(above)} of "
-    f"{len(direction)} domains"
+    f"By outcome domain: {text}. Even with all trials without a difference counted against it, the interval of the "
+    f"share lies above one half in {len(above)} of {len(direction)} domains"
     + (": " + ", ".join(domain[code].lower() for code in above["outcome_domain"]) if len(above) else "")
-    + f". Where the sign of an effect is known, pooled or not, {known.favours_arm1} of {known.trials} trial results "
-    f"({known.favours_arm1 / known.trials:.0%}) favour peer support."
+    + f"; with all of them counted in favour it lies below one half in {len(below)}. Pooled trials among them, the "
+    f"votes (for peer support, neither, for the comparator) are {signs} from signs and {conclusions} from conclusions. "
+    f"Where the sign of an effect is known, {known.favours_arm1} of {known.sum()} trial results "
+    f"({known.favours_arm1 / known.sum():.0%}) favour peer support."
 )

@@ -355,7 +355,8 @@ def test_cost_evidence_lacking(with_cost, expected):
 
 @pytest.mark.parametrize(("poorer", "expected"), [(24, "supported"), (25, "not_supported")])
 def test_more_settings_needed(poorer, expected):
-    counts = {"high": 95 - poorer, "upper_middle": 0, "lower_middle": poorer, "low": 0, "several": 5, "not_stated": 40}
+    counts = {"high": 100 - poorer, "upper_middle": 0, "lower_middle": poorer - 5, "low": 0, "several": 5}
+    counts |= {"not_classified": 7, "not_stated": 40}
     income = pd.DataFrame({"income_group": list(counts), "trials": list(counts.values())})
     assert verdict("C17", income=income) == expected
 

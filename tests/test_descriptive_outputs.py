@@ -149,7 +149,7 @@ def test_votes_add_up():
     assert (parts == direction["trials"]).all()
     votes = table("effect_direction_votes")
     assert not votes.duplicated(["trial", "outcome_domain"]).any()
-    every = table("effect_direction_sensitivity").query("scope == 'all' and neither_counts == 'against'")
+    every = table("effect_direction_sensitivity").query("scope == 'all' and kind == 'any'")
     assert every["trials"].sum() == len(votes)
 
 

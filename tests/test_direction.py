@@ -62,14 +62,14 @@ def test_a_trial_has_one_vote_per_domain(directions, vote):
     assert table["direction"].tolist() == [vote]
 
 
-def one_vote_each(arm1, neither, arm2):
+def one_vote_each(arm1, neither, arm2, told_by="source"):
     directions = ["arm1"] * arm1 + ["neither"] * neither + ["arm2"] * arm2
     return pd.DataFrame(
         {
             "trial": [f"T{i}" for i in range(len(directions))],
             "outcome_domain": "hope",
             "direction": directions,
-            "told_by": "source",
+            "told_by": told_by,
         }
     )
 
@@ -81,38 +81,33 @@ def test_share_and_exact_interval_agree_with_published_values():
     assert [round(table["ci_low"], 4), round(table["ci_high"], 4)] == [0.0578, 0.1617]
 
 
-def test_sign_test_by_hand():
-    """7 of 8: two-sided p = 2 * (8 + 1) / 256."""
-    table = swim.count_votes(one_vote_each(7, 0, 1)).iloc[0]
+def test_the_sign_test_is_of_signs_alone():
+    """7 of 8: two-sided p = 2 * (8 + 1) / 256; an effect of exactly 0 has no sign (Conover 1999, 3.4)."""
+    table = swim.count_votes(one_vote_each(7, 2, 1, "effect")).iloc[0]
     assert table["p_value"] == pytest.approx(18 / 256)
+    assert np.isnan(swim.count_votes(one_vote_each(7, 2, 1, "source")).iloc[0]["p_value"])
+    assert np.isnan(swim.count_votes(one_vote_each(7, 2, 1, "both")).iloc[0]["p_value"])
 
 
-def test_neither_counts_against_or_is_left_out():
-    against = swim.count_votes(one_vote_each(6, 3, 1)).iloc[0]
-    left_out = swim.count_votes(one_vote_each(6, 3, 1), "left_out").iloc[0]
-    counts = ["favours_arm1", "neither", "favours_arm2", "trials"]
-    assert against[counts].tolist() == left_out[counts].tolist() == [6, 3, 1, 10]
-    assert against["share"] == 0.6
-    assert left_out["share"] == pytest.approx(6 / 7)
+def test_neither_gives_two_bounds():
+    """6, 3 and 1 of 10: from 6 to 9 of 10; exact intervals as R's binom.test prints them."""
+    row = swim.count_votes(one_vote_each(6, 3, 1)).iloc[0]
+    assert row[["favours_arm1", "neither", "favours_arm2", "trials"]].tolist() == [6, 3, 1, 10]
+    assert (row["share"], row["share_upper"]) == (0.6, 0.9)
+    assert row[["ci_low", "ci_high"]].tolist() == pytest.approx([0.2623781, 0.8784477], abs=1e-6)
+    assert row[["ci_low_upper", "ci_high_upper"]].tolist() == pytest.approx([0.5549839, 0.9974714], abs=1e-6)
 
 
-def test_no_vote_left_is_blank():
-    table = swim.count_votes(one_vote_each(0, 2, 0), "left_out").iloc[0]
-    assert np.isnan(table["share"]) and np.isnan(table["p_value"])
-
-
-def test_columns_of_the_interface():
-    assert swim.count_votes(one_vote_each(1, 1, 1)).columns.tolist() == [
-        "outcome_domain",
-        "favours_arm1",
-        "neither",
-        "favours_arm2",
-        "trials",
-        "share",
-        "ci_low",
-        "ci_high",
-        "p_value",
-    ]
+def test_signs_and_conclusions_are_counted_apart():
+    votes = pd.concat(
+        [one_vote_each(5, 1, 2, "effect"), one_vote_each(4, 6, 0, "source"), one_vote_each(1, 0, 0, "both")]
+    )
+    table = swim.by_kind(votes).set_index("kind")
+    counts = ["favours_arm1", "neither", "favours_arm2"]
+    assert table.loc["signs", counts].tolist() == [5, 1, 2]
+    assert table.loc["conclusions", counts].tolist() == [5, 6, 0]
+    assert table.loc["signs", "p_value"] == pytest.approx(0.453125)  # 2 (1 + 7 + 21) / 128
+    assert np.isnan(table.loc["conclusions", "p_value"])
 
 
 def test_a_trial_in_a_pooled_estimate_is_left_out_only_if_there_is_one(outcomes, effects):
@@ -126,6 +121,5 @@ def test_a_trial_in_a_pooled_estimate_is_left_out_only_if_there_is_one(outcomes,
 def test_known_sign_counts_effects_alone(outcomes, effects):
     table = swim.trial_directions(swim.row_directions(outcomes, effects))
     choices = swim.sensitivity(table, swim.not_pooled(table, effects, 3))
-    known = choices.query("scope == 'known_sign' and neither_counts == 'against'")
-    assert known["trials"].sum() == 1
-    assert choices.query("scope == 'all' and neither_counts == 'against'")["trials"].sum() == 4
+    assert choices.query("scope == 'all' and kind == 'signs'")["trials"].sum() == 1
+    assert choices.query("scope == 'all' and kind == 'any'")["trials"].sum() == 4

@@ -80,7 +80,8 @@ def test_the_same_figures_entered_twice_count_once_even_with_the_sign_turned():
 
 def numbers():
     flow = pd.DataFrame({"detail": ["records"], "n": [10]})
-    studies = pd.DataFrame({"design": ["rct", "pilot_rct", "qualitative"], "trial": ["A", "A", "B"]})
+    families = ["randomised", "randomised", "qualitative"]
+    studies = pd.DataFrame({"design_family": families, "trial": ["A", "A", "B"]})
     main = pd.DataFrame(
         [
             {

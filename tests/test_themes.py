@@ -166,6 +166,29 @@ def test_ranks_share_the_better_place_and_their_intervals_hold_them():
     pd.testing.assert_frame_equal(table, again)
 
 
+def test_ties_leave_the_rank_open_and_reports_of_a_trial_are_drawn_together():
+    columns = pd.MultiIndex.from_tuples([("barrier", theme) for theme in "abc"], names=["theme_group", "theme"])
+    # a and b tie in every draw: rank 1 or 2; c never reported.
+    reported = pd.DataFrame([[True, True, False]] * 20, columns=columns)
+    table = thm.ranks(reported, "barrier", top=1, draws=50, seed=1).set_index("theme")
+    assert table.loc[["a", "b"], ["rank", "rank_low", "rank_high"]].to_numpy().tolist() == [[1, 1, 2]] * 2
+    assert table["in_top"].to_dict() == {"a": 1, "b": 1, "c": 0}
+    # One trial with 10 reports of a, ten single studies of b: drawn together, the ten come or stay away as one.
+    reported = pd.DataFrame([[True, False, False]] * 10 + [[False, True, False]] * 10, columns=columns)
+    trials = pd.Series([0] * 10 + list(range(1, 11)))
+    apart = thm.ranks(reported, "barrier", top=1, draws=400, seed=1).set_index("theme")
+    joined = thm.ranks(reported, "barrier", trials, top=1, draws=400, seed=1).set_index("theme")
+    assert joined.loc["a", "studies"] == apart.loc["a", "studies"] == 10
+    # a leads or ties only if its trial is drawn: 1 - (10/11)^11 = 0.65, and once is enough for 10 of 20 or more
+    assert joined.loc["a", "in_top"] == pytest.approx(1 - (10 / 11) ** 11, abs=0.07)
+
+
+def test_the_commonest_take_in_a_tie_for_the_last_place():
+    table = pd.DataFrame({"theme": list("abcd"), "studies": [5, 3, 3, 1]})
+    assert thm.commonest(table, 2)["theme"].tolist() == ["a", "b", "c"]
+    assert thm.commonest(table)["theme"].tolist() == ["a"]
+
+
 def test_reports_of_one_trial_are_joined(reported):
     trials = pd.Series({"A": "A", "B": "A", "C": "C", "D": "C"})
     joined = thm.one_per_trial(reported, trials)

@@ -64,7 +64,7 @@ def numbers(
         "digital_trials_followed_long": int(digital["long"]),
         "barriers": [
             {"theme": labels[row.theme], "studies": int(row.studies), "of": int(row.of)}
-            for row in barriers.nsmallest(5, "rank").itertuples()
+            for row in barriers[barriers["rank"] <= 5].itertuples()
         ],
         "claims": {
             "count": len(claims),

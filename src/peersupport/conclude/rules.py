@@ -418,13 +418,14 @@ def large_trials_lacking(evidence: Evidence, people: int, share_percent: float, 
 
 
 def settings_lacking(evidence: Evidence, levels: Sequence[str], share_percent: float) -> Finding:
-    """Randomised trials with a stated country; sites in several income groups count in the total only."""
+    """Randomised trials whose countries have an income group. A trial with sites in several groups has one among the
+    `levels` (which are all groups but one), so it counts among them as well as in the total."""
     trials = evidence.income.set_index("income_group")["trials"]
-    poorer = int(trials[list(levels)].sum())
-    total = int(trials.drop("not_stated").sum())
-    what = f"{poorer} of {total} randomised trials come from low- and middle-income countries"
     several = int(trials["several"])
-    more = f"; {several} more have sites in countries of several groups" if several else ""
+    poorer = int(trials[list(levels)].sum()) + several
+    total = int(trials.drop(["not_stated", "not_classified"], errors="ignore").sum())
+    what = f"{poorer} of {total} randomised trials have a site in a low- or middle-income country"
+    more = f", {several} of them with sites in other groups as well" if several else ""
     return _under(poorer, total, what, share_percent, share_percent, more)
 
 
@@ -606,7 +607,7 @@ RULES: dict[str, Rule] = {
     ),
     "settings_lacking": Rule(
         settings_lacking,
-        "supported if under {share_percent}% of trials come from {levels} income countries; else not supported",
+        "supported if under {share_percent}% of trials have a site in {levels} income countries; else not supported",
     ),
     "not_standardised": Rule(
         not_standardised,

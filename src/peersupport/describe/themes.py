@@ -188,34 +188,44 @@ def combinations(reported: pd.DataFrame, themes: Sequence[str]) -> pd.Series:
     return chosen[chosen.any(axis=1)].value_counts(sort=False).rename("studies")
 
 
-def ranks(reported: pd.DataFrame, group: str, *, top: int, draws: int, seed: int) -> pd.DataFrame:
-    """Rank of each theme of a group by frequency (1 is the commonest; tied themes share the better
-    rank), with intervals.
+def ranks(
+    reported: pd.DataFrame, group: str, trials: pd.Series | None = None, *, top: int, draws: int, seed: int
+) -> pd.DataFrame:
+    """Rank of each theme of a group by frequency (1 is the commonest; tied themes share the better rank), with
+    intervals.
 
-    Studies are drawn with replacement `draws` times; rank_low and rank_high are the 2.5th and
-    97.5th percentiles of the rank, in_top the share of the draws in which the theme is among the
-    `top` commonest (rank of `top` or less). Columns: theme, studies, of, rank, rank_low, rank_high,
-    in_top.
+    Studies are drawn with replacement `draws` times; the reports of one trial (`trials`: the trial of each study,
+    indexed by study) are drawn together, since they are not independent. A tie in a draw leaves the rank open:
+    rank_low is the 2.5th percentile of the better rank, rank_high the 97.5th of the worse; in_top is the share of the
+    draws in which the theme is among the `top` commonest (better rank of `top` or less). Columns: theme, studies, of,
+    rank, rank_low, rank_high, in_top.
     """
     present = reported[group]
     found = present.to_numpy()
+    own = np.arange(len(found)) if trials is None else trials.reindex(reported.index).to_numpy()
+    by_trial = pd.DataFrame(found.astype(int)).groupby(own, sort=False).sum().to_numpy()
     generator = np.random.default_rng(seed)
-    drawn = generator.integers(len(found), size=(draws, len(found)))
-    counts = np.stack([found[rows].sum(axis=0) for rows in drawn])
-    drawn_ranks = stats.rankdata(-counts, method="min", axis=1)
-    low, high = np.percentile(drawn_ranks, [2.5, 97.5], axis=0)
+    drawn = generator.integers(len(by_trial), size=(draws, len(by_trial)))
+    counts = np.stack([by_trial[rows].sum(axis=0) for rows in drawn])
+    better, worse = (stats.rankdata(-counts, method=tied, axis=1) for tied in ("min", "max"))
     table = pd.DataFrame(
         {
             "theme": present.columns,
             "studies": present.sum().to_numpy(),
             "of": len(found),
             "rank": stats.rankdata(-found.sum(axis=0), method="min"),
-            "rank_low": low,
-            "rank_high": high,
-            "in_top": (drawn_ranks <= top).mean(axis=0),
+            "rank_low": np.percentile(better, 2.5, axis=0),
+            "rank_high": np.percentile(worse, 97.5, axis=0),
+            "in_top": (better <= top).mean(axis=0),
         }
     )
     return table.sort_values(["rank", "theme"], ignore_index=True)
+
+
+def commonest(table: pd.DataFrame, top: int = 1) -> pd.DataFrame:
+    """The rows of a table of frequencies with fewer than `top` rows above them by `studies`: a tie for the last place
+    is in."""
+    return table[table["studies"].rank(method="min", ascending=False) <= top]
 
 
 def review_frequency(themes: pd.DataFrame, theme_codes: Mapping[str, Sequence[str]]) -> pd.DataFrame:

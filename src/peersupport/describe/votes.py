@@ -1,8 +1,10 @@
 """Synthesis without meta-analysis: vote counting by direction of effect, never by significance.
 
-After the SWiM guideline (Campbell 2020, doi 10.1136/bmj.l6890) and chapter 12 of the Cochrane
-Handbook (McKenzie and Brennan): each trial has one vote per outcome domain, the share of votes for
-peer support has an exact binomial interval, and a sign test asks whether it differs from one half.
+After the SWiM guideline (Campbell 2020, doi 10.1136/bmj.l6890) and chapter 12 of the Cochrane Handbook (McKenzie and
+Brennan): each trial has one vote per outcome domain, and the share of votes for peer support has an exact binomial
+interval. A sign and a conclusion are different things. The sign of an effect is a direction; of a conclusion that
+finds no difference the direction is not known. So the share has two bounds (all of those against, all in favour), and
+the sign test is made of signs alone.
 """
 
 import numpy as np
@@ -10,6 +12,10 @@ import pandas as pd
 from scipy.stats import binomtest
 
 ARM1, NEITHER, ARM2 = "arm1", "neither", "arm2"
+COUNTS = (
+    *("outcome_domain", "favours_arm1", "neither", "favours_arm2", "trials"),
+    *("share", "ci_low", "ci_high", "share_upper", "ci_low_upper", "ci_high_upper", "p_value"),
+)
 
 
 def row_directions(outcomes: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
@@ -64,52 +70,50 @@ def not_pooled(votes: pd.DataFrame, effects: pd.DataFrame, minimum_trials: int) 
     return marked[marked["_merge"] == "left_only"].drop(columns="_merge").reset_index(drop=True)
 
 
-def count_votes(votes: pd.DataFrame, neither: str = "against") -> pd.DataFrame:
-    """Votes per outcome domain: outcome_domain, favours_arm1, neither, favours_arm2, trials, share,
-    ci_low, ci_high, p_value.
+def count_votes(votes: pd.DataFrame) -> pd.DataFrame:
+    """Votes per outcome domain, with both bounds of the share that favours peer support; columns COUNTS.
 
-    share is that of peer support among the votes counted, with the Clopper-Pearson interval and the
-    two-sided sign test against one half. Of a trial under `neither` the source says only that the
-    arms did not differ, so that its direction is not known. `neither="against"` counts it with the
-    trials that do not favour peer support, which gives a lower bound of the share.
-    `neither="left_out"` is the Handbook's rule, fit where directions are missing at random; here
-    they are missing because a result was not significant, so that it would count the significant
-    results alone. Blank where no vote is left.
+    `share` (0 to 1) takes all trials under `neither` for not favouring peer support, `share_upper` for favouring it;
+    each with its 95% Clopper-Pearson interval. `p_value` is the two-sided sign test of the trials that favour either
+    side against one half; blank unless every vote of the domain comes from signs (told_by effect), because a trial
+    that concluded "no difference" has a sign that is not known, and to count it as a failure would test significance.
     """
-    if neither not in ("left_out", "against"):
-        raise ValueError(f'neither is "against" or "left_out", not {neither!r}.')
     counts = pd.crosstab(votes["outcome_domain"], votes["direction"])
     counts = counts.reindex(columns=[ARM1, NEITHER, ARM2], fill_value=0)
-    table = counts.set_axis(["favours_arm1", "neither", "favours_arm2"], axis=1).reset_index()
-    table.columns.name = None
-    table["trials"] = table[["favours_arm1", "neither", "favours_arm2"]].sum(axis=1)
-    counted = table["trials"] - (table["neither"] if neither == "left_out" else 0)
-    tests = [_sign_test(*pair) for pair in zip(table["favours_arm1"], counted, strict=True)]
-    columns = ["share", "ci_low", "ci_high", "p_value"]
-    return pd.concat([table, pd.DataFrame(tests, columns=columns)], axis=1)
+    signs = votes["told_by"].eq("effect").groupby(votes["outcome_domain"]).all()
+    rows = []
+    for domain, (favour, neither, against) in zip(counts.index, counts.to_numpy().tolist(), strict=True):
+        trials = favour + neither + against
+        lower, upper = _share(favour, trials), _share(favour + neither, trials)
+        test = binomtest(favour, favour + against, 0.5).pvalue if signs[domain] and favour + against else np.nan
+        rows.append((domain, favour, neither, against, trials, *lower, *upper, test))
+    return pd.DataFrame(rows, columns=list(COUNTS))
+
+
+def by_kind(votes: pd.DataFrame) -> pd.DataFrame:
+    """count_votes apart for what tells the direction: `kind` signs (of effect sizes) or conclusions (of the source, for
+    some or all of the trial's rows)."""
+    signs = votes["told_by"].eq("effect")
+    parts = {"signs": votes[signs], "conclusions": votes[~signs]}
+    table = pd.concat([count_votes(part).assign(kind=kind) for kind, part in parts.items()], ignore_index=True)
+    return table[["kind", *COUNTS]]
 
 
 def sensitivity(votes: pd.DataFrame, unpooled: pd.DataFrame) -> pd.DataFrame:
-    """The same counts under other choices: scope, neither, then the columns of count_votes.
+    """The same counts over other trials: scope, kind, then COUNTS.
 
-    scope: not_pooled (as in the main table), all (the pooled trials too) and known_sign (the
-    trials, pooled or not, whose direction comes from the sign of an effect size alone: direction in
-    its strict sense).
+    scope: not_pooled (as in the main table) or all (the pooled trials too); kind: any, signs or conclusions.
     """
-    scopes = {"not_pooled": unpooled, "all": votes, "known_sign": votes[votes["told_by"] == "effect"]}
+    scopes = {"not_pooled": unpooled, "all": votes}
     tables = [
-        count_votes(part, neither).assign(scope=scope, neither_counts=neither)
+        table.assign(scope=scope)
         for scope, part in scopes.items()
-        for neither in ("against", "left_out")
+        for table in (count_votes(part).assign(kind="any"), by_kind(part))
     ]
-    table = pd.concat(tables, ignore_index=True)
-    first = ["scope", "neither_counts"]
-    return table[[*first, *(column for column in table.columns if column not in first)]]
+    return pd.concat(tables, ignore_index=True)[["scope", "kind", *COUNTS]]
 
 
-def _sign_test(favourable: int, counted: int) -> tuple[float, float, float, float]:
-    if counted == 0:
-        return (np.nan,) * 4
-    test = binomtest(int(favourable), int(counted), 0.5)
+def _share(favourable: int, counted: int) -> tuple[float, float, float]:
+    test = binomtest(favourable, counted, 0.5)
     interval = test.proportion_ci(0.95, method="exact")
-    return test.statistic, interval.low, interval.high, test.pvalue
+    return test.statistic, interval.low, interval.high

@@ -297,8 +297,9 @@ def direction_plot(votes: pd.DataFrame, counts: pd.DataFrame, labels: Mapping[st
     """Effect-direction plot: a mark per trial and outcome domain, and the share that favours peer
     support.
 
-    `votes` has trial, outcome_domain, direction and participants; `counts` from count_votes.
-    Returns the figure.
+    `votes` has trial, outcome_domain, direction, told_by and participants: a mark is filled where the sign of an effect
+    tells the direction, hollow where the source's conclusion does. `counts` from count_votes: the bar runs from one
+    bound of the share to the other, the line over both intervals. Returns the figure.
     """
     counts = counts.sort_values(["trials", "share"], ascending=False, ignore_index=True)
     size = (style.PAGE, len(counts) * 6.2 + 30)
@@ -313,15 +314,22 @@ def direction_plot(votes: pd.DataFrame, counts: pd.DataFrame, labels: Mapping[st
                 place,
                 s=_mark_size(row.participants),
                 marker=DIRECTION_MARKER[row.direction],
-                color=DIRECTION_COLOUR[row.direction],
-                edgecolor="black",
-                lw=0.4,
+                **_mark(row.direction, row.told_by == "effect"),
             )
     style.leave_out_of_layout(left.collections)
     y = np.arange(len(counts))
     right.axvline(0.5, color=style.GREY, lw=0.6, ls="--")
-    right.hlines(y, counts["ci_low"], counts["ci_high"], color=style.PEER_SUPPORT, lw=1.4)
-    right.scatter(counts["share"], y, s=18, color=style.PEER_SUPPORT, edgecolor="black", lw=0.4, zorder=3)
+    right.hlines(y, counts["ci_low"], counts["ci_high_upper"], color=style.PEER_SUPPORT, lw=1.0)
+    right.barh(
+        y,
+        counts["share_upper"] - counts["share"] + 0.006,  # one bound only still shows
+        left=counts["share"] - 0.003,
+        height=0.42,
+        color=style.PEER_SUPPORT,
+        edgecolor="black",
+        lw=0.4,
+        zorder=3,
+    )
     for place, row in enumerate(counts.itertuples()):
         right.text(1.03, place, f"{row.favours_arm1}/{row.trials}", va="center", fontsize=6.5)
     left.set_yticks(y, counts["outcome_domain"].map(labels))
@@ -332,10 +340,17 @@ def direction_plot(votes: pd.DataFrame, counts: pd.DataFrame, labels: Mapping[st
     right.set_title("B  Favours peer support")
     right.set_xlim(0, 1)
     right.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    right.set_xlabel("Share of the trials (exact 95% interval)")
+    right.set_xlabel("Share of the trials: bounds, exact 95% intervals")
     right.tick_params(axis="y", length=0)
     _direction_keys(figure, names)
     return figure
+
+
+def _mark(direction: str, signed: bool) -> dict:
+    colour = DIRECTION_COLOUR[direction]
+    if signed:
+        return {"facecolor": colour, "edgecolor": "black", "lw": 0.4}
+    return {"facecolor": "white", "edgecolor": "black" if direction == "neither" else colour, "lw": 0.9}
 
 
 def _mark_size(participants: float) -> float:
@@ -349,12 +364,13 @@ def _direction_keys(figure, names: Mapping[str, str]) -> None:
         Line2D([], [], ls="", marker=marker, mfc=DIRECTION_COLOUR[code], mec="black", mew=0.4, ms=5)
         for code, marker in DIRECTION_MARKER.items()
     ]
+    marks.append(Line2D([], [], ls="", marker="^", mfc="white", mec=style.PEER_SUPPORT, mew=0.9, ms=5))
     sizes = [Line2D([], [], ls="", marker="^", mfc="white", mec="black", mew=0.4, ms=size**0.5) for _, size, _ in SIZES]
     figure.legend(
         marks + sizes,
-        [*names.values(), *(text for _, _, text in SIZES)],
+        [*names.values(), "Hollow: a conclusion, no effect size", *(text for _, _, text in SIZES)],
         loc="outside lower center",
-        ncols=6,
+        ncols=4,
         columnspacing=1.0,
         handletextpad=0.3,
     )
