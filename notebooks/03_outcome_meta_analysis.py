@@ -122,7 +122,7 @@ Markdown(
 
 # %%
 sections = models.sections(main, book["recovery_types"])
-figure = summary_forest(sections, labels, title="Peer support against the comparator, by outcome")
+figure = summary_forest(sections, labels, book["arms"], title="Peer support against the comparator, by outcome")
 in_words = "; ".join(f"{labels[name]} {sentences.effect_text(f)}" for (name, _), f in main.items())
 write_figure(
     figure,
@@ -130,6 +130,33 @@ write_figure(
     notebook="03_outcome_meta_analysis",
     title="Pooled effects of peer support, all outcomes",
     alt_text=f"Summary forest of {len(main)} outcomes: {in_words}.",
+)
+
+# %% [markdown]
+# ## Studies that are not randomised
+#
+# Cohorts and other comparisons without randomisation answer the same question with more room for bias, so they share no
+# pool with the trials (Cochrane Handbook, chapter 24). Here each stands by itself, pooled only where there are enough.
+
+# %%
+apart = pools(effects[effects["apart"]], book)
+beside = models.pooled_table([models.fit_model(pool, models.MAIN, settings) for pool in apart])
+write_table(beside, "tables/pooled_non_randomised.csv")
+alone = [pool for pool in apart if pool.name not in [*book["recovery_types"], *book["unions"]]]
+own = models.one_by_one(alone, settings, labels)
+names = {fit.outcome_domain: fit.outcome_domain for fit in sum(own.values(), [])}
+if own:
+    write_figure(
+        summary_forest(own, names, book["arms"], title="Studies that are not randomised, outcome by outcome"),
+        "03_non_randomised",
+        notebook="03_outcome_meta_analysis",
+        title="Studies that are not randomised",
+        alt_text="; ".join(f"{fit.outcome_domain} {sentences.effect_text(fit)}" for fit in sum(own.values(), [])) + ".",
+    )
+studies_apart = effects.loc[effects["apart"], "trial"].nunique()
+Markdown(
+    f"{studies_apart} studies that are not randomised give an effect on {len(alone)} outcomes; "
+    f"{beside['effect'].notna().sum()} of {len(beside)} pools have {minimum_trials} studies or more."
 )
 
 # %% [markdown]
@@ -158,6 +185,7 @@ for domain in domains:
         main[key],
         title=label,
         model_line=sentences.model_line(main[key]),
+        arms=book["arms"],
         risk=risk,
         groups=models.periods(domain, settings),
     )

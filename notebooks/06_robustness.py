@@ -54,7 +54,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from peersupport.effects.pools import outcome_labels
+from peersupport.effects.pools import event_of, outcome_labels
 from peersupport.figures import robustness as draw
 from peersupport.figures import style
 from peersupport.multiverse import choices, curve, data_sets, evaluate, workers
@@ -63,7 +63,9 @@ from peersupport.pool import models
 from peersupport.store.codebook import codebook
 from peersupport.store.pictures import write_figure
 from peersupport.store.tables import read_table, write_table
+from peersupport.text.numbers import shown as as_read
 from peersupport.text.screen import readable
+from peersupport.text.sentences import curve_text
 
 style.use_style()
 here = "06_robustness"
@@ -87,6 +89,8 @@ effects = models.with_study_facts(
 multiverse = choices.in_window(multiverse, window_start, window_end)
 taken = choices.selections(effects, book["instruments"], multiverse)
 families = choices.families(effects, multiverse_trials, book)
+arm1 = book["arms"]["arm1"]["name"]
+events = {key: event_of(rows) for key, rows in families.items()}
 names = {key: labels[key[0]] + (" (risk ratio)" if key[1] == "log_rr" else "") for key in families}
 data = {}
 for key, rows in families.items():
@@ -149,7 +153,7 @@ for key, d in data.items():
     observed = np.array([found["median"], found["share_ci_above_0"]])
     p_median, p_share = curve.probability(observed, curves[key])
     counts = {"trials": len(d.trials), "data_sets": d.y.shape[1], "results": len(tables[key])}
-    rows.append(dict(zip(["outcome_domain", "family"], key, strict=True)) | counts | found)
+    rows.append(dict(zip(["outcome_domain", "family"], key, strict=True)) | {"event": events[key]} | counts | found)
     rows[-1] |= {"p_median": p_median, "p_share": p_share}
 summary = pd.DataFrame(rows)
 write_table(summary, "tables/multiverse_summary.csv")
@@ -157,6 +161,8 @@ write_table(summary, "tables/multiverse_summary.csv")
 # %%
 shown = summary.assign(outcome=[names[key] for key in data]).set_index("outcome")
 columns = ["trials", "estimable", "main_effect", "median", "lowest", "highest", "share_ci_above_0", "share_ci_below_0"]
+printed = [[as_read(value, r.family, r.event) for value in r[columns[2:6]]] for _, r in shown.iterrows()]
+shown[columns[2:6]] = pd.DataFrame(printed, shown.index, dtype=object)
 display(readable(shown[[*columns, "p_median", "p_share"]].rename_axis("outcome").reset_index(), 3))
 strong = shown[shown.share_ci_above_0 > 0.95].index
 weak = shown[shown.share_ci_above_0 < 0.5].index
@@ -180,23 +186,24 @@ Markdown(
 levels = {key: curve.levels_table(grids[key], axes[key]) for key in data}
 for key, row in zip(data, rows, strict=True):
     panel = curve.panel(grids[key]["effect"], axes[key])
-    figure = draw.specification_curve(tables[key], panel, levels[key], row["main_effect"], key[1], names[key])
+    figure = draw.specification_curve(
+        tables[key], panel, levels[key], row["main_effect"], events[key], names[key], arm1
+    )
     write_figure(
         figure,
         f"06_curve_{models.slug(*key)}",
         notebook=here,
         title=f"Specification curve: {names[key]}",
-        alt_text=f"{row['estimable']:,} specifications of {names[key].lower()} ordered by effect, from "
-        f"{row['lowest']:.2f} to {row['highest']:.2f}, median {row['median']:.2f}; {row['share_ci_above_0']:.0%} of "
-        "the "
-        f"intervals lie above 0, {row['share_ci_below_0']:.0%} below. Main analysis: {row['main_effect']:.2f}.",
+        alt_text=f"{row['estimable']:,} specifications of {names[key].lower()} ordered by effect, "
+        f"{curve_text(row)}; {row['share_ci_above_0']:.0%} of the intervals favour {arm1}, "
+        f"{row['share_ci_below_0']:.0%} the other arm.",
     )
 all_levels = pd.concat({key: table for key, table in levels.items()}, names=["outcome_domain", "family"])
 write_table(all_levels.reset_index(level=[0, 1]), "tables/multiverse_levels.csv")
 widest = summary.loc[(summary.highest - summary.lowest).idxmax()]
 Markdown(
-    f"The widest curve is that of {labels[widest.outcome_domain].lower()}: from {widest.lowest:.2f} to "
-    f"{widest.highest:.2f} around a main analysis of {widest.main_effect:.2f}. The curves of all {len(data)} families "
+    f"The widest curve is that of {labels[widest.outcome_domain].lower()}: {curve_text(widest)}. The curves of all "
+    f"{len(data)} families "
     "are in `figures/`."
 )
 
@@ -248,7 +255,7 @@ for number, (key, d) in enumerate(data.items()):
         about = {"outcome_domain": key[0], "family": key[1], "model": estimator}
         rows.append(about | {"trials": len(who), "all_subsets": plan.complete} | cloud.summary)
         trials.append(cloud.splits.assign(**about))
-        drawn.append((names[key], cloud))
+        drawn.append((names[key], events[key], cloud))
 subsets, trials = pd.DataFrame(rows), pd.concat(trials, ignore_index=True)
 
 # %%
@@ -256,7 +263,7 @@ write_table(subsets.round(6), "tables/gosh.csv")
 write_table(trials.round(6), "tables/gosh_trials.csv")
 split = trials[trials.model.eq("DL")].groupby(["outcome_domain", "family"], sort=False).first()
 for estimator, name in (("DL", "random"), ("fixed", "fixed")):
-    figure = draw.subset_clouds(clouds[estimator])
+    figure = draw.subset_clouds(clouds[estimator], arm1)
     own = subsets[subsets.model.eq(estimator)]
     write_figure(
         figure,
@@ -284,7 +291,7 @@ Markdown(
 
 # %%
 others = curve.published(read_table("reviews.csv"))
-figure = draw.overview(summary, others, names)
+figure = draw.overview(summary, others, names, arm1)
 compared = others.merge(summary, on=["outcome_domain", "family"])
 within = compared.effect.between(compared.lowest, compared.highest)
 write_figure(
@@ -292,10 +299,7 @@ write_figure(
     "06_overview",
     notebook=here,
     title="The whole multiverse beside the main analysis and other reviews",
-    alt_text="; ".join(
-        f"{names[key]}: {row.lowest:.2f} to {row.highest:.2f}, median {row.median:.2f}, main {row.main_effect:.2f}"
-        for key, row in zip(data, summary.itertuples(), strict=True)
-    )
+    alt_text="; ".join(f"{names[key]}: {curve_text(row)}" for key, row in zip(data, rows, strict=True))
     + f". {len(compared)} pooled effects of other reviews are marked.",
 )
 Markdown(

@@ -32,6 +32,7 @@ def pool(outcome, family="smd", **changes):
     row = dict(
         outcome_domain=outcome,
         family=family,
+        event="wanted" if outcome == "engagement" else "avoid",
         k=8,
         n=900,
         effect=0.3,

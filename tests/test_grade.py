@@ -17,6 +17,7 @@ RULES = grade.Rules()
 ROW = dict(
     outcome_domain="hope",
     family="smd",
+    event="",
     k=12,
     n=2000,
     effect=0.3,

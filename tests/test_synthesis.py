@@ -87,6 +87,7 @@ def numbers():
             {
                 "outcome_domain": "hospitalisation",
                 "family": "log_rr",
+                "event": "avoid",
                 "k": 3,
                 "n": 1120,
                 "effect": np.log(1.35),
@@ -114,16 +115,22 @@ def test_ratios_are_written_as_ratios_and_trials_counted_once():
     found, _ = numbers()
     assert found["randomised_trials"] == 1
     row = found["outcomes"]["hospitalisation|log_rr"]
-    assert row["effect"] == pytest.approx(1.35) and row["pi_low"] is None
+    assert row["effect"] == pytest.approx(1 / 1.35) and row["pi_low"] is None
 
 
 def test_the_paragraph_holds_what_the_numbers_hold():
     found, claims = numbers()
     text = manuscript.results_paragraph(found, claims)
-    assert "excludes no effect for hospitalisation (RR 1.35, 95% CI 1.11 to 1.65; 3 trials, 1,120 people" in text
+    assert (
+        "excludes no effect for hospitalisation (RR 0.74; below 1 is better, 95% CI 0.61 to 0.90; 3 trials, 1,120 people"
+        in text
+    )
     assert "It works. **Not testable.** Too few." in text
-    found["outcomes"]["hospitalisation|log_rr"]["ci_low"] = 0.9
-    assert "includes no effect for hospitalisation (RR 1.35, 95% CI 0.90" in manuscript.results_paragraph(found, claims)
+    found["outcomes"]["hospitalisation|log_rr"]["ci_high"] = 1.1
+    assert (
+        "includes no effect for hospitalisation (RR 0.74; below 1 is better, 95% CI 0.61 to 1.10"
+        in manuscript.results_paragraph(found, claims)
+    )
 
 
 def test_the_checklist_has_the_items_of_prisma_and_links_to_files_that_are_there_or_written():

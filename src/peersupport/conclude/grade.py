@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from peersupport.text.numbers import people
+
 DOMAINS = {
     "risk_of_bias": "Risk of bias",
     "inconsistency": "Inconsistency",
@@ -179,7 +181,7 @@ def imprecision(row: Mapping, scale: Scale, rules: Rules, baseline: float) -> tu
         return 0, reason
     needed = information_size(row["family"], rules, baseline)
     enough = row["n"] >= needed
-    reason += f"; {needed:,.0f} people needed, {row['n']:,.0f} there: {'enough' if enough else 'too few'}"
+    reason += f"; {needed:,.0f} people needed, {people(row['n'])} there: {'enough' if enough else 'too few'}"
     return (0 if enough else -2 if row["n"] < rules.far_below * needed else -1), reason
 
 
@@ -247,7 +249,7 @@ def summary_of_findings(
         start = starting_level(own, rules)
         in_absolute_terms = _first(absolute, key)
         suggested = downgrades(row, own, _first(small, key), rules, _event(in_absolute_terms, baseline))
-        found = {"start": start} | {name: row[name] for name in ("k", "n", "effect", "ci_low", "ci_high")}
+        found = {"start": start} | {name: row[name] for name in ("event", "k", "n", "effect", "ci_low", "ci_high")}
         found |= _absolute(in_absolute_terms)
         for domain, (step, reason) in suggested.items():
             found |= {domain: step, f"{domain}_reason": reason}

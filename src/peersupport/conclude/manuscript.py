@@ -7,6 +7,7 @@ import pandas as pd
 
 from peersupport.conclude.grade import LEVEL_LABELS
 from peersupport.conclude.rules import VERDICTS
+from peersupport.text.numbers import as_named, better
 
 VERDICT_WORDS = {
     "supported": "supported",
@@ -40,13 +41,13 @@ def numbers(
     outcomes = {}
     for row in main.dropna(subset=["effect"]).to_dict("records"):
         key = (row["outcome_domain"], row["family"])
-        change = np.exp if row["family"] == "log_rr" else float
-        values = {name: float(change(row[name])) for name in ("effect", "ci_low", "ci_high", "pi_low", "pi_high")}
+        values = _as_read(row)
         outcomes["|".join(key)] = {
             "label": labels[row["outcome_domain"]],
             "measure": "RR" if row["family"] == "log_rr" else "g",
             "trials": int(row["k"]),
-            "people": int(row["n"]),
+            "event": row["event"] if row["family"] == "log_rr" else "",
+            "people": None if np.isnan(row["n"]) else int(row["n"]),
             "i2": float(row["i2"]),
             "p_value": float(row["p_value"]),
             "certainty": certainty[key],
@@ -74,6 +75,17 @@ def numbers(
     }
 
 
+def _as_read(row: Mapping) -> dict[str, float]:
+    """Effect and intervals as a reader sees them: Hedges g, or the ratio of the event as named, low end first."""
+    values = {name: float(row[name]) for name in ("effect", "ci_low", "ci_high", "pi_low", "pi_high")}
+    if row["family"] == "smd":
+        return values
+    ratios = {name: as_named(value, row["event"]) for name, value in values.items()}
+    for which in ("ci", "pi"):
+        ratios[f"{which}_low"], ratios[f"{which}_high"] = sorted(ratios[f"{which}_{end}"] for end in ("low", "high"))
+    return ratios
+
+
 def results_paragraph(found: Mapping, claims: pd.DataFrame) -> str:
     """The results section in Markdown, every number from `numbers`, every claim with its verdict."""
     by_kind = [
@@ -92,9 +104,7 @@ def results_paragraph(found: Mapping, claims: pd.DataFrame) -> str:
     sentences = [
         f"{found['studies']} studies were included, among them reports of {found['randomised_trials']} randomised "
         f"trials with {found['people_in_randomised_trials']:,} people.",
-        "Average effects by type of recovery (above 0, and for risk ratios above 1, favours peer support): "
-        + "; ".join(map(_outcome, by_kind))
-        + "."
+        "Average effects by type of recovery (above 0 favours peer support): " + "; ".join(map(_outcome, by_kind)) + "."
         if by_kind
         else "",
         "The interval excludes no effect for " + "; ".join(map(_outcome, told)) + "." if told else "",
@@ -122,9 +132,11 @@ def _outcome(row: Mapping) -> str:
         for name in ("effect", "ci_low", "ci_high")
     )
     certainty = LEVEL_LABELS[row["certainty"]].lower()
+    side = f"; {better('log_rr', row['event'])} is better" if row["measure"] == "RR" else ""
+    counted = "people not stated" if row["people"] is None else f"{row['people']:,} people"
     return (
-        f"{row['label'].lower()} ({row['measure']} {effect}, 95% CI {low} to {high}; {row['trials']} trials, "
-        f"{row['people']:,} people, I² {row['i2']:.0f}%; {certainty} certainty)"
+        f"{row['label'].lower()} ({row['measure']} {effect}{side}, 95% CI {low} to {high}; {row['trials']} trials, "
+        f"{counted}, I² {row['i2']:.0f}%; {certainty} certainty)"
     )
 
 

@@ -14,6 +14,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from peersupport.conclude.evidence import ALL_RECOVERY, Evidence, Share
 from peersupport.describe.studies import wilson
 from peersupport.pool.fit import NAN
+from peersupport.text.numbers import as_named, better
 
 SUPPORTED, PARTLY, NOT, UNTESTABLE = VERDICTS = ("supported", "partly_supported", "not_supported", "not_testable")
 NR_ABSENT = "_absent"
@@ -468,8 +469,10 @@ def _of_share(part: int, whole: int, what: str, verdict: Callable, more: str = "
 
 
 def _of_pool(row, verdict: str, reason: str) -> Finding:
-    quantity = "log risk ratio" if _is_ratio(row) else "Hedges g"
-    return Finding(verdict, reason, row.effect, row.ci_low, row.ci_high, row.k, row.n, quantity)
+    if not _is_ratio(row):
+        return Finding(verdict, reason, row.effect, row.ci_low, row.ci_high, row.k, row.n, "Hedges g")
+    numbers = as_named(row.effect, row.event), *sorted(as_named(end, row.event) for end in (row.ci_low, row.ci_high))
+    return Finding(verdict, reason, *numbers, row.k, row.n, "risk ratio")
 
 
 def _of_votes(votes: Share, verdict: str, reason: str) -> Finding:
@@ -515,15 +518,15 @@ def _span(low: float, high: float, row=None) -> str:
     if np.isnan(low):
         return "not estimable"
     if row is not None and _is_ratio(row):
-        low, high = np.exp([low, high])
+        low, high = sorted(as_named(end, row.event) for end in (low, high))
     return f"{_number(low)} to {_number(high)}"
 
 
 def _pooled_words(row) -> str:
-    effect = f"RR {_number(np.exp(row.effect))}" if _is_ratio(row) else f"g {_number(row.effect)}"
+    effect = f"RR {_number(as_named(row.effect, row.event))}" if _is_ratio(row) else f"g {_number(row.effect)}"
     trials = "1 trial" if row.k == 1 else f"{row.k} trials"
-    better = "above 1 is better; " if _is_ratio(row) else ""
-    return f"{effect} ({better}95% CI {_span(row.ci_low, row.ci_high, row)}) in {trials}"
+    side = f"{better(row.family, row.event)} is better; " if _is_ratio(row) else ""
+    return f"{effect} ({side}95% CI {_span(row.ci_low, row.ci_high, row)}) in {trials}"
 
 
 _AS_PROMISED = (

@@ -22,7 +22,7 @@ from peersupport.pool.fit import Fit, univariate
 from peersupport.store import codebook
 from peersupport.store.tables import read_table
 from peersupport.text import sentences
-from peersupport.text.numbers import effect_name, interval, p_text, shown
+from peersupport.text.numbers import effect_name, interval, p_text, people, shown, span
 
 TABLES = ("effects.csv", "studies.csv", "provenance.csv", "tables/risk_of_bias.csv")
 GROUPS = {  # column of the effects -> heading, and the codebook's list of labels
@@ -51,6 +51,7 @@ class Evidence:
     risk: pd.DataFrame
     trails: pd.DataFrame
     settings: models.Settings
+    arms: dict[str, dict[str, str]]  # what arm 1 and arm 2 are called
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ def evidence(effects, studies, trails, risk, settings) -> Evidence:
         risk=risk,
         trails=trails,
         settings=settings,
+        arms=codebook.codebook()["arms"],
     )
 
 
@@ -213,8 +215,8 @@ def summary(fit: Fit) -> dict[str, str]:
     return {
         "Trials": str(fit.trials),
         "Effects": str(fit.k),
-        "People": f"{fit.n:,.0f}",
-        f"Pooled effect ({effect_name(fit.family)})": shown(fit.effect, fit.family),
+        "People": people(fit.n),
+        f"Pooled effect ({effect_name(fit.family)})": shown(fit.effect, fit.family, fit.event),
         "95% interval": _range(fit, "ci"),
         "95% prediction interval": _range(fit, "pi"),
         "τ²": _given(fit.tau2, f"{fit.tau2:.3f}", _ends(fit, "tau2", 3)),
@@ -226,7 +228,7 @@ def summary(fit: Fit) -> dict[str, str]:
 
 def _range(fit: Fit, which: str) -> str:
     low, high = getattr(fit, f"{which}_low"), getattr(fit, f"{which}_high")
-    return _given(low, f"{shown(low, fit.family)} to {shown(high, fit.family)}")
+    return _given(low, span(low, high, fit.family, fit.event))
 
 
 def _ends(fit: Fit, which: str, digits: int) -> str:
@@ -256,7 +258,7 @@ def readable_trials(fit: Fit) -> pd.DataFrame:
             "Year": rows["year"].map("{:.0f}".format),
             "n, peer support": rows["n_arm1"].map(_people),
             "n, comparator": rows["n_arm2"].map(_people),
-            effect: [interval(r.effect, r.ci_low, r.ci_high, fit.family) for r in rows.itertuples()],
+            effect: [interval(r.effect, r.ci_low, r.ci_high, fit.family, fit.event) for r in rows.itertuples()],
             "Weight": rows["weight"].map("{:.1f}%".format),
         }
     )
@@ -270,7 +272,10 @@ def csv(evidence: Evidence, choices: Choices, fit: Fit) -> str:
     """The table of trials, unrounded, under comment lines with the choices and the pooled row."""
     pooled = models.pooled_table([fit]).iloc[0].dropna()
     about = described(evidence, choices) | {name: str(pooled[name]) for name in pooled.index}
-    scale = "log risk ratio" if fit.family == "log_rr" else "Hedges g"
+    scale = (
+        "log risk ratio (of events to be avoided with its sign turned)" if fit.event == "avoid" else "log risk ratio"
+    )
+    scale = scale if fit.family == "log_rr" else "Hedges g"
     head = [f"# {name}: {value}" for name, value in about.items()]
     head.append(f"# effect, ci_low and ci_high: {scale}, positive favours peer support")
     return "\n".join(head) + "\n" + trials(fit).to_csv(index=False, lineterminator="\n")
@@ -294,7 +299,13 @@ def forest_picture(evidence: Evidence, choices: Choices, fit: Fit) -> str:
         line += "" if "weight" in fit.effects else "; weights are those of random effects (REML)"
     weighted = replace(fit, effects=_with_weights(fit))
     with mpl.rc_context(DRAWING):
-        figure = forest(weighted, title=outcome_label(evidence, choices.outcome), model_line=line, risk=evidence.risk)
+        figure = forest(
+            weighted,
+            title=outcome_label(evidence, choices.outcome),
+            model_line=line,
+            arms=evidence.arms,
+            risk=evidence.risk,
+        )
         return _svg(figure, evidence, choices, _forest_alt(evidence, choices, fit), 150)
 
 

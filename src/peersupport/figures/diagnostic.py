@@ -107,7 +107,7 @@ def funnel(axes, fit: Fit, filled: tuple[np.ndarray, np.ndarray]):
         )
     axes.set_ylim(deepest, 0)
     axes.set_ylabel("Standard error")
-    label_effect_axis(axes, fit.family, (-reach, reach))
+    label_effect_axis(axes, fit.family, fit.event, (-reach, reach))
     extra = f"; open: {len(filled[0])} filled in" if len(filled[0]) else ""
     _title(axes, f"Funnel{extra}", 12)
 
@@ -129,7 +129,7 @@ def p_value_functions(axes, fit: Fit):
     axes.set_ylim(0, 1)
     axes.set_yticks([0.05, 0.25, 0.5, 0.75, 1])
     axes.set_ylabel("p-value")
-    label_effect_axis(axes, fit.family, (low, high))
+    label_effect_axis(axes, fit.family, fit.event, (low, high))
     _title(axes, "p-value functions: average thick, new setting dashed", 10)
 
 
@@ -138,6 +138,7 @@ def models(axes, fits: dict[str, Fit], labels: dict[str, str], main: str):
     reference = fits[main]
     ends = [x for fit in fits.values() for x in (fit.ci_low, fit.ci_high)]
     limits = _limits(reference, ends)
+    label_effect_axis(axes, reference.family, reference.event, limits)
     axes.axvspan(*np.clip([reference.ci_low, reference.ci_high], *limits), color=PALE, zorder=0, linewidth=0)
     axes.axvline(0, color=GREY, linewidth=0.5)
     for place, fit in enumerate(fits.values()):
@@ -163,7 +164,6 @@ def models(axes, fits: dict[str, Fit], labels: dict[str, str], main: str):
     axes.set_yticks(range(len(fits)), [labels[name] for name in fits], fontsize=6.5)
     axes.set_ylim(len(fits) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
-    label_effect_axis(axes, reference.family, limits)
     _title(axes, "Does the answer depend on the model? Band: main model", 47)
 
 
@@ -209,6 +209,7 @@ def _name_beside(axes, name: str, x: float, y: float, taken: list[Bbox]):
 def sequence(axes, table: pd.DataFrame, fit: Fit, title: str):
     """One pooled effect with interval per line; dashed: all trials together."""
     limits = _limits(fit, [*table["ci_low"], *table["ci_high"]])
+    label_effect_axis(axes, fit.family, fit.event, limits, short=True)
     axes.axvline(0, color=GREY, linewidth=0.5)
     axes.axvline(fit.effect, color=BLUE, linewidth=0.7, linestyle=(0, (3, 2)))
     for place, row in enumerate(table.itertuples()):
@@ -218,7 +219,6 @@ def sequence(axes, table: pd.DataFrame, fit: Fit, title: str):
     axes.set_yticks(range(len(table)), table["label"], fontsize=6.5)
     axes.set_ylim(len(table) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
-    label_effect_axis(axes, fit.family, limits, short=True)
     _title(axes, title, 41)
 
 

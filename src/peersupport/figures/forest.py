@@ -1,5 +1,7 @@
 """Forest plots: one domain study by study, one trial set group by group, and all domains on one page."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
@@ -9,7 +11,7 @@ from matplotlib.transforms import blended_transform_factory
 
 from peersupport.figures.style import BLACK, BLUE, GREY, JUDGEMENT, JUDGEMENT_SYMBOL, MM_PER_INCH, PAGE, new_figure
 from peersupport.pool.fit import Fit
-from peersupport.text.numbers import effect_name, interval, p_text, shown
+from peersupport.text.numbers import better, effect_name, ends, interval, p_text, people
 
 ROW = 4.3  # mm from line to line
 HEAD, FOOT, AXIS = 14.0, 32.0, 15.0  # mm above the first line, below the last, for axis and arrows
@@ -38,6 +40,7 @@ def forest(
     *,
     title: str,
     model_line: str,
+    arms: Mapping[str, Mapping[str, str]],
     risk: pd.DataFrame | None = None,
     order: str = "year",
     groups: dict[str, Fit] | None = None,
@@ -45,6 +48,7 @@ def forest(
     """Study, arms, risk of bias, effect and weight; the diamond, the prediction interval, the model.
 
     fit: the pooled result; its `effects` are the rows, drawn in `order` ("year" or "precision").
+    arms: what arm 1 and arm 2 are called (the codebook's `arms`).
     risk: `study, domain, judgement` for the dots. groups: label -> Fit of that group, drawn under its
     own heading with its own diamond; without it one list. Intervals longer than the axis end in an
     arrowhead. Returns the figure, PAGE wide and as high as its lines need.
@@ -52,7 +56,7 @@ def forest(
     blocks = _blocks(fit, order, groups)
     lines = sum(len(rows) + (2 if group else 0) for _, rows, group in blocks)
     height = HEAD + FOOT + ROW * (lines + 2.5)
-    canvas = _Canvas(blank_page(height), height, PLOT, _limits(fit), FOOT, lines + 2.5)
+    canvas = _Canvas(blank_page(height), height, PLOT, _limits(fit), FOOT, lines + 2.5, arms=arms, event=fit.event)
     canvas.heaviest = fit.effects["weight"].max()
     canvas.header(title, fit.family, with_risk=risk is not None)
     judgements = None if risk is None else risk.set_index(["study", "domain"])["judgement"]
@@ -76,10 +80,12 @@ def forest(
     return canvas.figure
 
 
-def summary_forest(sections: dict[str, list[Fit]], labels: dict[str, str], *, title: str):
+def summary_forest(
+    sections: dict[str, list[Fit]], labels: dict[str, str], arms: Mapping[str, Mapping[str, str]], *, title: str
+):
     """All domains on one page: interval, prediction interval, trials and people, a line each.
 
-    sections: heading -> fits of one family; each section has its own axis. labels: domain -> name.
+    sections: heading -> fits of one family and direction of events, with an axis of its own. labels: domain -> name.
     """
     step = 1.2  # lines per domain
     heights = [ROW * step * (len(fits) + 1) + AXIS for fits in sections.values()]
@@ -93,7 +99,8 @@ def summary_forest(sections: dict[str, list[Fit]], labels: dict[str, str], *, ti
         bottom -= section
         lines = step * (len(fits) + 1)
         axis = limits[fits[0].family]
-        canvas = _Canvas(figure, height, SUMMARY_PLOT, axis, bottom + AXIS, lines)
+        event = fits[0].event
+        canvas = _Canvas(figure, height, SUMMARY_PLOT, axis, bottom + AXIS, lines, arms=arms, event=event)
         canvas.text(STUDY, 0.6, heading, weight="bold")
         for place, fit in enumerate(fits, start=1):
             canvas.summary_row(step * place + 0.6, fit, labels[fit.outcome_domain])
@@ -109,11 +116,14 @@ def summary_forest(sections: dict[str, list[Fit]], labels: dict[str, str], *, ti
 
 
 def draw_interval(axes, y, low, high, limits, **style):
-    """A horizontal line from low to high; where it leaves the limits it ends in an arrowhead."""
+    """A horizontal line from low to high; where it leaves the limits it ends in an arrowhead.
+
+    Axes that run from right to left (label_effect_axis) are labelled first.
+    """
     style = {"color": BLACK, "linewidth": 0.9, "solid_capstyle": "butt", "zorder": 2} | style
     axes.plot(np.clip([low, high], *limits), [y, y], **style)
-    ends = ((limits[0], low < limits[0], "<"), (limits[1], high > limits[1], ">"))
-    for place, cut, mark in ends:
+    before, beyond = ("<", ">") if not axes.xaxis_inverted() else (">", "<")
+    for place, cut, mark in ((limits[0], low < limits[0], before), (limits[1], high > limits[1], beyond)):
         if cut:
             axes.plot(
                 [place],
@@ -126,26 +136,29 @@ def draw_interval(axes, y, low, high, limits, **style):
             )
 
 
-def label_effect_axis(axes, family: str, limits: tuple[float, float], short=False) -> None:
-    """Limits, ticks and label of an axis of effects: g, or risk ratios at their logarithms."""
-    axes.set_xlim(limits)
+def label_effect_axis(axes, family: str, event: str, limits: tuple[float, float], short=False) -> None:
+    """Limits, ticks and label of an axis of effects: g, or ratios of the event as named at their logarithms.
+
+    A ratio of events to be avoided is below 1 where an effect is positive, so that axis runs from right to left.
+    """
+    axes.set_xlim(limits[::-1] if event == "avoid" else limits)
     if family == "log_rr":
-        ticks = _ratio_ticks(limits)
-        axes.set_xticks(np.log(ticks), [f"{tick:g}" for tick in ticks])
-        axes.set_xlabel("Risk ratio (log scale)" + ("" if short else ", above 1 is better"))
+        set_ratio_ticks(axes.xaxis, event, limits)
+        axes.set_xlabel("Risk ratio (log scale)" + ("" if short else f", {better(family, event)} is better"))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
         axes.set_xlabel("Hedges g")
 
 
 class _Canvas:
-    def __init__(self, figure, height, span, limits, bottom, lines):
+    def __init__(self, figure, height, span, limits, bottom, lines, *, arms, event=""):
         self.figure, self.height, self.limits = figure, height, limits
+        self.arms, self.event = arms, event
         self.span, self.bottom, self.heaviest = span, bottom, 100.0
         left, right = span
         place = (left / PAGE, bottom / height, (right - left) / PAGE, ROW * lines / height)
         self.axes = figure.add_axes(place)
-        self.axes.set(xlim=limits, ylim=(lines, 0))
+        self.axes.set(xlim=limits[::-1] if event == "avoid" else limits, ylim=(lines, 0))
         self.axes.spines["left"].set_visible(False)
         self.axes.yaxis.set_visible(False)
         self.axes.axvline(0, color=GREY, linewidth=0.6, zorder=0)
@@ -164,8 +177,8 @@ class _Canvas:
         y = self.height - HEAD + 1.5
         bold = {"weight": "bold", "va": "bottom"}
         self.page_text(STUDY, y, "Study", **bold)
-        self.page_text(ARM1, y, "n\npeer", ha="right", **bold)
-        self.page_text(ARM2, y, "n\ncomp.", ha="right", **bold)
+        self.page_text(ARM1, y, f"n\n{self.arms['arm1']['short']}", ha="right", **bold)
+        self.page_text(ARM2, y, f"n\n{self.arms['arm2']['short']}", ha="right", **bold)
         if with_risk:
             for place, mark in enumerate(RISK_COLUMNS.values()):
                 x = DOTS + DOT * (place + 0.5) + (0.8 if mark == "All" else 0)
@@ -193,7 +206,7 @@ class _Canvas:
             self.dots(y, row.study, judgements)
         self.whisker(y, low, high)
         self.square(y, row.effect, row.weight / self.heaviest)
-        self.text(TEXT, y, interval(row.effect, low, high, family), ha="right")
+        self.text(TEXT, y, interval(row.effect, low, high, family, self.event), ha="right")
         self.text(WEIGHT, y, f"{row.weight:.1f}%", ha="right")
 
     def dots(self, y, study, judgements):
@@ -237,7 +250,7 @@ class _Canvas:
         points = [(float(np.clip(x, *self.limits)), height) for x, height in points]
         self.axes.add_patch(Polygon(points, closed=True, facecolor=face, edgecolor=BLACK, linewidth=0.7, zorder=4))
         self.text(STUDY, y, label, weight="bold")
-        words = interval(fit.effect, fit.ci_low, fit.ci_high, fit.family)
+        words = interval(fit.effect, fit.ci_low, fit.ci_high, fit.family, fit.event)
         self.text(TEXT, y, words, ha="right", weight="bold")
         self.text(WEIGHT, y, weight, ha="right", weight="bold")
 
@@ -247,22 +260,24 @@ class _Canvas:
             self.text(TEXT, y, "not estimable", ha="right")
             return
         self.whisker(y, fit.pi_low, fit.pi_high, color=BLUE, linewidth=2.2)
-        words = f"[{shown(fit.pi_low, fit.family)}, {shown(fit.pi_high, fit.family)}]"
+        words = f"[{', '.join(ends(fit.pi_low, fit.pi_high, fit.family, fit.event))}]"
         self.text(TEXT, y, words, ha="right")
 
     def axis_and_arrows(self, family):
         left, right = self.span
-        middle = left + (right - left) * (0 - self.limits[0]) / (self.limits[1] - self.limits[0])
+        ends = self.axes.get_xlim()
+        middle = left + (right - left) * (0 - ends[0]) / (ends[1] - ends[0])
         if family == "log_rr":
-            ticks = _ratio_ticks(self.limits)
-            self.axes.set_xticks(np.log(ticks), [f"{tick:g}" for tick in ticks])
+            set_ratio_ticks(self.axes.xaxis, self.event, self.limits)
             self.axes.tick_params(axis="x", which="minor", bottom=False)
         else:
             self.axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+        first, second = ("arm1", "arm2") if self.event == "avoid" else ("arm2", "arm1")
+        names = [f"favours {self.arms[arm]['name']}" for arm in (first, second)]
         top = self.bottom - 7.3
-        self.page_text(middle - 1.5, top, "\N{LEFTWARDS ARROW} favours comparator", ha="right", fontsize=6.5)
-        self.page_text(middle + 1.5, top, "favours peer support \N{RIGHTWARDS ARROW}", fontsize=6.5)
-        unit = "Hedges g" if family == "smd" else "Risk ratio (log scale), above 1 is better"
+        self.page_text(middle - 1.5, top, f"\N{LEFTWARDS ARROW} {names[0]}", ha="right", fontsize=6.5)
+        self.page_text(middle + 1.5, top, f"{names[1]} \N{RIGHTWARDS ARROW}", fontsize=6.5)
+        unit = "Hedges g" if family == "smd" else "Risk ratio of the event as named (log scale)"
         self.page_text((left + right) / 2, top - 3.2, unit, ha="center")
 
     def footer(self, *lines):
@@ -285,14 +300,14 @@ class _Canvas:
     def summary_row(self, y, fit, label):
         self.text(STUDY, y, label)
         self.text(60, y, f"{fit.trials}", ha="right")
-        self.text(73, y, f"{fit.n:,.0f}", ha="right")
+        self.text(73, y, people(fit.n), ha="right")
         if not np.isnan(fit.pi_low):
             self.whisker(y, fit.pi_low, fit.pi_high, color=GREY, linewidth=0.8)
         self.whisker(y, fit.ci_low, fit.ci_high, color=BLUE, linewidth=5, zorder=3)
         self.axes.plot([fit.effect, fit.effect], [y - 0.36, y + 0.36], color=BLACK, zorder=4)
-        words = interval(fit.effect, fit.ci_low, fit.ci_high, fit.family)
+        words = interval(fit.effect, fit.ci_low, fit.ci_high, fit.family, fit.event)
         self.text(TEXT, y, words, ha="right")
-        self.text(WEIGHT, y, f"{fit.i2:.0f}%", ha="right")
+        self.text(WEIGHT, y, "" if np.isnan(fit.i2) else f"{fit.i2:.0f}%", ha="right")
 
 
 def heterogeneity_line(fit: Fit) -> str:
@@ -330,6 +345,13 @@ def blank_page(height: float):
     figure.clear()
     figure.set_layout_engine("none")
     return figure
+
+
+def set_ratio_ticks(axis, event: str, limits: tuple[float, float]) -> None:
+    """Ticks at the logarithms of round ratios, turned where the event is to be avoided."""
+    turn = -1 if event == "avoid" else 1
+    ticks = _ratio_ticks(tuple(sorted(turn * limit for limit in limits)))
+    axis.set_ticks(turn * np.log(ticks), [f"{tick:g}" for tick in ticks])
 
 
 def _ratio_ticks(limits: tuple[float, float]) -> list[float]:

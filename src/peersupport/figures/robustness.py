@@ -12,8 +12,10 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.lines import Line2D
 from scipy.ndimage import gaussian_filter
 
+from peersupport.figures.forest import set_ratio_ticks
 from peersupport.figures.style import BLACK, BLUE, COMPARATOR, GREY, PAGE, PALE, VERMILION, new_figure
 from peersupport.multiverse.subsets import Cloud
+from peersupport.text.numbers import shown
 
 CHOICE = {
     "window": "Years of publication",
@@ -40,10 +42,11 @@ LEVEL = {
     "fixed": "fixed effect",
 }
 SCALE = {
-    "smd": "Pooled effect (Hedges g); positive favours peer support",
-    "log_rr": "Pooled effect (log risk ratio); positive favours peer support",
+    "": "Pooled effect (Hedges g); positive favours {arm1}",
+    "avoid": "Pooled risk ratio (log scale); below 1 favours {arm1}",
+    "wanted": "Pooled risk ratio (log scale); above 1 favours {arm1}",
 }
-GOSH_SCALE = "Pooled effect of the subset (Hedges g; risk ratios on the log scale)"
+GOSH_SCALE = "Pooled effect of the subset (Hedges g, positive favours {arm1}; risk ratios as named, log scale)"
 CURVE_SCALE = (
     "Specifications, ordered by effect (%); the darker a strip, the more of them hold the level;\n"
     "the furthest 1% of interval ends are beyond the frame"
@@ -58,11 +61,13 @@ def choice_name(choice: str) -> str:
     return CHOICE.get(choice, choice.replace("_", " ").capitalize())
 
 
-def specification_curve(table: pd.DataFrame, panel: dict, levels: pd.DataFrame, main: float, family: str, title: str):
+def specification_curve(
+    table: pd.DataFrame, panel: dict, levels: pd.DataFrame, main: float, event: str, title: str, arm1: str
+):
     """The curve above, the choices below, on one axis: the share of the specifications.
 
     table: multiverse.table, sorted by effect; panel: multiverse.panel; levels: multiverse.levels_table;
-    main: the main analysis's effect.
+    main: the main analysis's effect; event: avoid or wanted where it is a ratio of events, else ""; arm1: its name.
     """
     strips = 2.9 * (len(panel) + 0.45 * levels["choice"].nunique())
     height = 14 + 50 + 9 + strips + 13
@@ -70,12 +75,12 @@ def specification_curve(table: pd.DataFrame, panel: dict, levels: pd.DataFrame, 
     top.set_position([60 / PAGE, (22 + strips) / height, 106 / PAGE, 50 / height])
     below.set_position([60 / PAGE, 13 / height, 106 / PAGE, strips / height])
     figure.text(2 / PAGE, 1 - 4 / height, title, fontsize=9, fontweight="bold", va="center")
-    _curve(top, table, main, family)
+    _curve(top, table, main, event, arm1)
     _choices(below, panel, levels)
     return figure
 
 
-def _curve(axes, table, main, family):
+def _curve(axes, table, main, event, arm1):
     weight = table["combinations"].to_numpy(float)
     edge = 100 * np.append(0, np.cumsum(weight)) / weight.sum()
     low, high, effect = (table[name].to_numpy() for name in ("ci_low", "ci_high", "effect"))
@@ -89,16 +94,22 @@ def _curve(axes, table, main, family):
     place = edge[min(np.searchsorted(effect, main), len(effect))]
     axes.plot(place, main, marker="D", ms=5.5, mfc="white", mec=BLACK, mew=1.2, zorder=5)
     limits = min(np.percentile(low, 1), 0) - 0.05, max(np.percentile(high, 99), 0) + 0.05
-    axes.set(ylim=limits, ylabel=SCALE[family].replace("; ", ";\n"))
+    axes.set(ylim=limits[::-1] if event == "avoid" else limits, ylabel=_scale(event, arm1).replace("; ", ";\n"))
+    if event:
+        set_ratio_ticks(axes.yaxis, event, limits)
     handles = [
         Line2D([], [], color=BLACK, lw=1.2, label="effect"),
-        Line2D([], [], color=ABOVE, lw=4, label="95% interval above 0"),
-        Line2D([], [], color=HOLDS, lw=4, label="interval holds 0"),
-        Line2D([], [], color=COMPARATOR, lw=4, label="interval below 0"),
+        Line2D([], [], color=ABOVE, lw=4, label=f"95% interval favours {arm1}"),
+        Line2D([], [], color=HOLDS, lw=4, label="includes no effect"),
+        Line2D([], [], color=COMPARATOR, lw=4, label="favours the other arm"),
         Line2D([], [], color=BLACK, marker="D", mfc="white", ls="", ms=5, label="main analysis"),
     ]
     style = {"ncols": 5, "handlelength": 1.2, "columnspacing": 1.4}
     axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.4, 1.0), **style)
+
+
+def _scale(event: str, arm1: str) -> str:
+    return SCALE[event].format(arm1=arm1)
 
 
 def _choices(axes, panel, levels):
@@ -149,18 +160,22 @@ def moving_choices(shares: pd.DataFrame, labels: dict[tuple, str], value: str = 
     return figure
 
 
-def subset_clouds(clouds: list[tuple[str, Cloud]], columns: int = 3):
+def subset_clouds(clouds: list[tuple[str, str, Cloud]], arm1: str, columns: int = 3):
     """A panel per family: density of all subsets over effect and I2, and the two clouds of one trial.
 
-    clouds: (title, gosh.Cloud) of each family.
+    clouds: (title, event, subsets.Cloud) of each family; arm1: what arm 1 is called.
     """
     rows = -(-len(clouds) // columns)
     figure, grid = new_figure(PAGE, 12 + 47 * rows, rows, columns, squeeze=False)
-    for axes, (title, cloud) in zip(grid.flat, clouds, strict=False):
+    for axes, (title, event, cloud) in zip(grid.flat, clouds, strict=False):
         _cloud(axes, title, cloud)
+        if event:
+            limits = axes.get_xlim()
+            set_ratio_ticks(axes.xaxis, event, limits)
+            axes.set_xlim(limits[::-1] if event == "avoid" else limits)
     for axes in grid.flat[len(clouds) :]:
         axes.set_visible(False)
-    figure.supxlabel(f"{GOSH_SCALE}; positive favours peer support", fontsize=7)
+    figure.supxlabel(GOSH_SCALE.format(arm1=arm1), fontsize=7)
     figure.supylabel("I² of the subset (%)", fontsize=7)
     handles = [
         Line2D([], [], color=BLUE, lw=1.3, label="subsets with the named trial (line: half of them)"),
@@ -209,20 +224,21 @@ def _level_holding(counts, share):
     return max(ordered[min(reached, len(ordered) - 1)], 0.5)
 
 
-def overview(summary: pd.DataFrame, published: pd.DataFrame, labels: dict[tuple, str]):
-    """Per family: range, middle 90% and median of the multiverse, the main analysis, other reviews."""
-    families = [f for f in ("smd", "log_rr") if summary["family"].eq(f).any()]
-    sizes = [int(summary["family"].eq(f).sum()) for f in families]
+def overview(summary: pd.DataFrame, published: pd.DataFrame, labels: dict[tuple, str], arm1: str):
+    """Per pool, a panel per scale: range, middle 90% and median of the multiverse, the main analysis, other reviews."""
+    events = summary["event"].fillna("")
+    kinds = [event for event in SCALE if events.eq(event).any()]
+    sizes = [int(events.eq(event).sum()) for event in kinds]
     figure, grid = new_figure(
         PAGE,
         30 + 8.5 * sum(sizes),
-        len(families),
+        len(kinds),
         1,
         squeeze=False,
         gridspec_kw={"height_ratios": [n + 0.8 for n in sizes]},
     )
-    for axes, family in zip(grid.flat, families, strict=True):
-        rows = summary[summary["family"].eq(family)]
+    for axes, event in zip(grid.flat, kinds, strict=True):
+        rows = summary[events.eq(event)]
         room = 0.15 * (rows["highest"].max() - min(rows["lowest"].min(), 0))
         limits = min(rows["lowest"].min(), 0) - room, rows["highest"].max() + room
         for y, row in enumerate(rows.itertuples()):
@@ -230,11 +246,14 @@ def overview(summary: pd.DataFrame, published: pd.DataFrame, labels: dict[tuple,
             axes.plot([row.percentile_5, row.percentile_95], [y, y], color=BLUE, lw=4, solid_capstyle="butt")
             axes.plot(row.median, y, marker="|", ms=9, mew=1.6, color=BLACK)
             axes.plot(row.main_effect, y, marker="D", ms=4.5, mfc="white", mec=BLACK, mew=1.1)
-            own = published["outcome_domain"].eq(row.outcome_domain) & published["family"].eq(family)
-            _beside(axes, published.loc[own, "effect"].to_numpy(), y + 0.36, limits)
+            own = published["outcome_domain"].eq(row.outcome_domain) & published["family"].eq(row.family)
+            _beside(axes, published.loc[own, "effect"].to_numpy(), y + 0.36, limits, row.family, event)
         axes.axvline(0, color=BLACK, lw=0.6, ls=(0, (4, 3)))
-        axes.set(ylim=(len(rows) - 0.3, -0.6), xlim=limits, xlabel=SCALE[family])
-        axes.set_yticks(range(len(rows)), [labels[r.outcome_domain, family] for r in rows.itertuples()])
+        axes.set(ylim=(len(rows) - 0.3, -0.6), xlabel=_scale(event, arm1))
+        axes.set_xlim(limits[::-1] if event == "avoid" else limits)
+        if event:
+            set_ratio_ticks(axes.xaxis, event, limits)
+        axes.set_yticks(range(len(rows)), [labels[r.outcome_domain, r.family] for r in rows.itertuples()])
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", color=PALE, lw=0.4)
         axes.set_axisbelow(True)
@@ -249,14 +268,14 @@ def overview(summary: pd.DataFrame, published: pd.DataFrame, labels: dict[tuple,
     return figure
 
 
-def _beside(axes, effects, y, limits):
+def _beside(axes, effects, y, limits, family, event):
     """Circles; an effect beyond the axis is an arrow at its end with its value."""
     inside = (effects > limits[0]) & (effects < limits[1])
     style = {"ls": "", "ms": 3.2, "mfc": "none", "mec": VERMILION, "mew": 0.8}
     axes.plot(effects[inside], np.full(inside.sum(), y), marker="o", **style)
     for effect in effects[~inside]:
-        right = effect > 0
-        end = limits[1] if right else limits[0]
+        end = limits[1] if effect > 0 else limits[0]
+        right = (effect > 0) != (event == "avoid")
         axes.plot(end, y, marker=">" if right else "<", clip_on=False, **style)
         side = {"ha": "right" if right else "left", "va": "center"}
-        axes.text(end, y, f"{effect:.2f}  " if right else f"  {effect:.2f}", **side)
+        axes.text(end, y, f"{shown(effect, family, event)}  " if right else f"  {shown(effect, family, event)}", **side)

@@ -44,8 +44,7 @@ def absolute_row(fit: Fit, bayes: Fit, rows: pd.DataFrame, outcomes: pd.DataFram
     rows: the domain's effects; outcomes: notebook 01's tidy outcomes. `baseline`: for events the comparator_risk of the
     `baseline_trials` that state it; the argument for scales, or where no trial does (then 0 trials). `event_wanted`:
     whether the event is to be wished for. `_low` belongs to the interval's lower end; negative NNT: to harm (Altman
-    1998). Risk ratios of events of both kinds, good and bad, have no common baseline and so no NNT; domains of several
-    outcomes have no common scale.
+    1998). Domains of several outcomes have no common scale.
     """
     row = {"outcome_domain": fit.outcome_domain, "family": fit.family, "trials": fit.trials}
     row |= {
@@ -61,9 +60,9 @@ def absolute_row(fit: Fit, bayes: Fit, rows: pd.DataFrame, outcomes: pd.DataFram
         if fit.family == "smd":
             row[f"nnt_kraemer_kupfer{suffix}"] = nnt_kraemer_kupfer(value)
             row[f"nnt_furukawa{suffix}"] = nnt_furukawa(value, baseline)
-        elif (good := _good_event(rows, outcomes)) is not None:
-            row["event_wanted"] = float(good)
-            row[f"nnt_risk_ratio{suffix}"] = nnt_risk_ratio(value, baseline, good)
+        else:
+            row["event_wanted"] = float(fit.event == "wanted")
+            row[f"nnt_risk_ratio{suffix}"] = nnt_risk_ratio(value, baseline, fit.event == "wanted")
     scale = commonest_scale(rows, outcomes)
     if fit.family == "smd" and scale is not None:
         row |= {"instrument": scale["instrument"], "scale_trials": scale["trials"]}
@@ -117,12 +116,6 @@ def commonest_scale(rows: pd.DataFrame, outcomes: pd.DataFrame) -> pd.Series | N
             "sd": float(np.sqrt((weight * same["sd_arm2"] ** 2).sum() / weight.sum())),
         }
     )
-
-
-def _good_event(rows: pd.DataFrame, outcomes: pd.DataFrame) -> bool | None:
-    """Whether more events are better; None if the domain's rows differ."""
-    better = outcomes.loc[outcomes["row_id"].isin(rows["row_id"]), "higher_is_better"].unique()
-    return better[0] == "yes" if len(better) == 1 else None
 
 
 def _short(instrument: str) -> str:

@@ -7,6 +7,7 @@ reason, and becomes a Fit without numbers whose note says so (the row metapsyToo
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from peersupport.effects.pools import Domain, pools
@@ -118,8 +119,20 @@ def periods(domain: Domain, settings: Settings) -> dict[str, Fit]:
 
 
 def pooled_table(fits: list[Fit]) -> pd.DataFrame:
-    """One row per fit, unrounded: the table pooled_outcomes.csv."""
-    return pd.DataFrame([{c: getattr(fit, c) for c in COLUMNS} for fit in fits], columns=COLUMNS)
+    """One row per fit, unrounded, with ratios as named: the table pooled_outcomes.csv."""
+    table = pd.DataFrame([{c: getattr(fit, c) for c in COLUMNS} for fit in fits], columns=COLUMNS)
+    return with_ratios(table)
+
+
+def with_ratios(table: pd.DataFrame) -> pd.DataFrame:
+    """With the ratio of the event as named, arm 1 over arm 2, beside logs that are positive where arm 1 does better.
+
+    Columns ratio, ratio_low, ratio_high; blank for what is no event.
+    """
+    logs = table[["effect", "ci_low", "ci_high"]].where(table["event"].isin(["avoid", "wanted"]))
+    first = np.exp(logs.mul(np.where(table["event"].eq("avoid"), -1.0, 1.0), axis=0).astype(float))
+    low, high = first[["ci_low", "ci_high"]].min(axis=1), first[["ci_low", "ci_high"]].max(axis=1)
+    return table.assign(ratio=first["effect"], ratio_low=low, ratio_high=high)
 
 
 def sections(main: dict[tuple[str, str], Fit], recovery_types: Collection[str]) -> dict[str, list[Fit]]:
@@ -155,6 +168,26 @@ def compare(variants: Mapping[str, pd.DataFrame], settings: Settings, codebook: 
     table = pd.DataFrame(rows, columns=[*about, "variant", "k", "effect", "ci_low", "ci_high"])
     spread = table.groupby(about)["effect"].transform(lambda effect: effect.max() - effect.min())
     return table[spread > 1e-9].sort_values(about, kind="stable").reset_index(drop=True)
+
+
+def one_by_one(domains: list[Domain], settings: Settings, labels: Mapping[str, str]) -> dict[str, list[Fit]]:
+    """Each study's own effect in each of these domains, under the headings of the summary forest; where there are
+    trials enough, the main model below them. The Fits are named "Outcome: Study".
+    """
+    found = {}
+    for domain in domains:
+        trials = composites(domain.rows, settings.correlation).sort_values(["year", "study"], kind="stable")
+        fits = [
+            Fit(effects=trials.iloc[[i]], **inference(row.effect, row.variance**0.5))
+            for i, row in enumerate(trials.itertuples())
+        ]
+        named = [replace(fit, outcome_domain=f"{labels[domain.name]}: {fit.effects['study'].iloc[0]}") for fit in fits]
+        pooled = fit_model(domain, MAIN, settings)
+        if not np.isnan(pooled.effect):
+            named.append(replace(pooled, outcome_domain=f"{labels[domain.name]}: pooled"))
+        found[domain.name, domain.family] = [replace(fit, family=domain.family) for fit in named]
+    every = {(fit.outcome_domain, fit.family): fit for fits in found.values() for fit in fits}
+    return sections(every, ())
 
 
 def slug(name: str, family: str) -> str:

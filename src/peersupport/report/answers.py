@@ -15,7 +15,7 @@ from peersupport.pool.models import MAIN, Settings, slug
 from peersupport.store.codebook import codebook
 from peersupport.store.project import MARKER, project_root
 from peersupport.store.tables import read_table
-from peersupport.text.numbers import shown
+from peersupport.text.numbers import shown, span
 
 AVOID = "avoid"
 WINDOW = "window"  # how the name of the model of the article's years begins
@@ -98,26 +98,21 @@ def direction_of(name: str, family: str) -> str:
     """Of an outcome counted in events: whether they are to be avoided or wanted, as the codebook says."""
     book = codebook()
     told = book["events"].get(name) or book["unions"].get(name, {}).get("events")
-    return (told or "") if family != "smd" else ""
-
-
-def of_event(value: float, event: str) -> float:
-    """A log ratio that favours arm 1 when positive, as the log ratio of the event itself."""
-    return -value if event == AVOID else value
+    other = {f"{domain}_{direction}": direction for domain in book["events"] for direction in ("avoid", "wanted")}
+    return (told or other.get(name, "")) if family != "smd" else ""
 
 
 def effect_words(value, family: str, event: str = "") -> str:
     """An effect with its unit: g 0.24, RR 0.74; blank where there is none."""
     if value is None or pd.isna(value):
         return ""
-    return f"g {shown(value, family)}" if family == "smd" else f"RR {shown(of_event(value, event), family)}"
+    return f"{'g' if family == 'smd' else 'RR'} {shown(value, family, event)}"
 
 
 def interval_words(low, high, family: str, event: str = "") -> str:
     if low is None or pd.isna(low) or pd.isna(high):
         return ""
-    low, high = sorted((of_event(low, event), of_event(high, event)))
-    return f"{shown(low, family)} to {shown(high, family)}"
+    return span(low, high, family, event)
 
 
 def event_words(name: str) -> str:

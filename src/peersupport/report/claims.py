@@ -47,8 +47,8 @@ def carried(row):
         return ""
     if row.quantity.startswith(("share", "difference")):
         style, name = "{:.0%}".format, ""
-    elif row.quantity == "log risk ratio":
-        style, name = (lambda value: shown(value, "log_rr")), "RR "
+    elif row.quantity == "risk ratio":
+        style, name = "{:.2f}".format, "RR "
     elif row.quantity.startswith("of "):
         return f"{row.estimate:g} {row.quantity}"
     else:
@@ -73,7 +73,7 @@ def against(row, findings, pooled, labels):
     words = []
     spans = pd.notna(row.ci_low) and row.ci_low <= 0 <= row.ci_high
     differ = says_findings_differ(row)
-    if spans and not differ and row.quantity in ("Hedges g", "log risk ratio"):
+    if spans and not differ and row.quantity in ("Hedges g", "risk ratio"):
         words.append("The interval includes no effect.")
     for key in outcomes_of(row, pooled):
         words += about_outcome(key, findings.loc[key], pooled.loc[key], labels, differ)
@@ -89,7 +89,7 @@ def against(row, findings, pooled, labels):
 
 def about_outcome(key, finding, fit, labels, differ=False):
     words = []
-    reach = interval_text(fit.pi_low, fit.pi_high, key[1])
+    reach = interval_text(fit.pi_low, fit.pi_high, key[1], fit.event)
     if fit.pi_low <= 0 <= fit.pi_high and not differ:
         words.append(f"{labels[key[0]]}: in a new setting no effect is possible, too ({reach}).")
     if differ and (fit.pi_low > 0 or fit.pi_high < 0):

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 import pandas as pd
 from markupsafe import Markup, escape
 
-from peersupport.text.numbers import shown
+from peersupport.text.numbers import span
 
 # ---------------------------------------------------------------- text
 
@@ -39,8 +39,8 @@ def contents(titles):
     return "\n".join(["```{toctree}", ":hidden:", "", *entries, "```"])
 
 
-def interval_text(low, high, family="smd"):
-    return f"{shown(low, family)} to {shown(high, family)}" if pd.notna(low) else ""
+def interval_text(low, high, family="smd", event=""):
+    return span(low, high, family, event) if pd.notna(low) else ""
 
 
 # ---------------------------------------------------------------- addresses

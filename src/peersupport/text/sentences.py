@@ -1,10 +1,12 @@
 """Sentences about a pooled result, every number taken from the fit; no verdict by p-value."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from peersupport.pool.fit import Fit
 from peersupport.pool.models import NARROWER
-from peersupport.text.numbers import shown
+from peersupport.text.numbers import better, ends, people, shown, span
 
 FEW_TRIALS = 5
 NARROW = "The trials are more alike than chance would have them, so the interval may be too narrow."
@@ -19,9 +21,11 @@ def model_line(fit: Fit) -> str:
 
 
 def effect_text(fit: Fit) -> str:
-    """g = 0.21 (95% CI 0.09 to 0.33); risk ratios are said to be turned so that above 1 is better."""
-    name, turned = ("g", "") if fit.family == "smd" else ("RR", "; above 1 favours peer support")
-    return f"{name} = {shown(fit.effect, fit.family)} (95% CI {_to(fit, 'ci')}{turned})"
+    """g = 0.21 (95% CI 0.09 to 0.33); of a risk ratio, on which side of 1 peer support does better."""
+    name, side = "g", ""
+    if fit.family != "smd":
+        name, side = "RR", f"; {better(fit.family, fit.event)} favours peer support"
+    return f"{name} = {shown(fit.effect, fit.family, fit.event)} (95% CI {_to(fit, 'ci')}{side})"
 
 
 def prediction_text(fit: Fit) -> str:
@@ -45,7 +49,9 @@ def finding(models: dict[str, Fit], main: str, label: str, names: dict[str, str]
     names: what each model is called (pool.models.model_labels).
     """
     fit = models[main]
-    first = f"**{label}**: {fit.trials} trials with {fit.n:,.0f} people, pooled {effect_text(fit)}, I² = {fit.i2:.0f}%."
+    first = (
+        f"**{label}**: {fit.trials} trials with {people(fit.n)} people, pooled {effect_text(fit)}, I² = {fit.i2:.0f}%."
+    )
     narrow = NARROW if fit.note == NARROWER else ""
     parts = (first, _precision(fit), narrow, _settings(fit), _dependence(models, main, names), _bias(fit))
     return " ".join(part for part in parts if part)
@@ -65,8 +71,6 @@ def nnt_text(row: dict, kind: str) -> str:
 def absolute_text(row: dict, labels: dict[str, str]) -> str:
     """One domain's line in absolute terms; g is re-expressed where a scale's SD is known."""
     label = labels[row["outcome_domain"]]
-    if row["family"] == "log_rr" and np.isnan(row["nnt_risk_ratio"]):
-        return f"{label}: good and bad events together, so no number needed to treat."
     if row["family"] == "log_rr":
         return f"{label}: number needed to treat {nnt_text(row, 'nnt_risk_ratio')}."
     line = (
@@ -90,9 +94,9 @@ def page_alt_text(models: dict[str, Fit], main: str, tables: dict, label: str) -
     flagged = list(tables["influences"].query("influential")["study"])
     return (
         f"{label}, {fit.k} trials. Models: {len(fitted)} estimates from "
-        f"{shown(min(fitted), fit.family)} to {shown(max(fitted), fit.family)}. Leave-one-out: the "
-        f"average runs from {shown(left['effect'].min(), fit.family)} to "
-        f"{shown(left['effect'].max(), fit.family)}. Influential: {', '.join(flagged) or 'none'}. "
+        f"{span(min(fitted), max(fitted), fit.family, fit.event)}. Leave-one-out: the average runs from "
+        f"{span(left['effect'].min(), left['effect'].max(), fit.family, fit.event)}. "
+        f"Influential: {', '.join(flagged) or 'none'}. "
         "Also a contour-enhanced funnel, p-value functions, a Baujat plot and the cumulative average."
     )
 
@@ -111,8 +115,8 @@ def _dependence(models: dict[str, Fit], main: str, names: dict[str, str]) -> str
     where = {1: "above no difference", -1: "below no difference", 0: "with no difference inside"}
     return (
         f"Of {len(others)} other models that could be fitted, {agree} also give an interval "
-        f"{where[_side(fit)]}; their estimates run from {shown(lowest.effect, fit.family)} "
-        f"({names[lowest.model]}) to {shown(highest.effect, fit.family)} ({names[highest.model]})."
+        f"{where[_side(fit)]}; their estimates run from {shown(lowest.effect, fit.family, fit.event)} "
+        f"({names[lowest.model]}) to {shown(highest.effect, fit.family, fit.event)} ({names[highest.model]})."
     )
 
 
@@ -131,7 +135,7 @@ def _side(fit: Fit) -> int:
 
 
 def _precision(fit: Fit) -> str:
-    low, high = shown(fit.ci_low, fit.family), shown(fit.ci_high, fit.family)
+    low, high = ends(fit.ci_low, fit.ci_high, fit.family, fit.event)
     if fit.ci_low > 0:
         return f"The average effect favours peer support; its size may be as small as {low} or as large as {high}."
     if fit.ci_high < 0:
@@ -145,9 +149,10 @@ def _settings(fit: Fit) -> str:
     if np.isnan(fit.pi_low):
         return ""
     where = "on one side of no difference" if fit.pi_low > 0 or fit.pi_high < 0 else "on either side of no difference"
+    low, high = ends(fit.pi_low, fit.pi_high, fit.family, fit.event)
     sentence = (
-        f"In a new setting the true effect may lie between {shown(fit.pi_low, fit.family)} and "
-        f"{shown(fit.pi_high, fit.family)}, {where}; it is expected to favour peer support in "
+        f"In a new setting the true effect may lie between {low} and {high}, "
+        f"{where}; it is expected to favour peer support in "
         f"{_share(fit.share_favouring)} of settings."
     )
     if fit.tau2 > 0:
@@ -159,5 +164,11 @@ def _settings(fit: Fit) -> str:
 
 
 def _to(fit: Fit, which: str) -> str:
-    low, high = getattr(fit, f"{which}_low"), getattr(fit, f"{which}_high")
-    return f"{shown(low, fit.family)} to {shown(high, fit.family)}"
+    return span(getattr(fit, f"{which}_low"), getattr(fit, f"{which}_high"), fit.family, fit.event)
+
+
+def curve_text(row: Mapping) -> str:
+    """All specifications of one pool: from, to, median and the main analysis; row: one of multiverse_summary.csv."""
+    low, high = ends(row["lowest"], row["highest"], row["family"], row["event"])
+    median, main = (shown(row[name], row["family"], row["event"]) for name in ("median", "main_effect"))
+    return f"from {low} to {high}, median {median}, main analysis {main}"
