@@ -121,16 +121,11 @@ def test_ratios_are_written_as_ratios_and_trials_counted_once():
 def test_the_paragraph_holds_what_the_numbers_hold():
     found, claims = numbers()
     text = manuscript.results_paragraph(found, claims)
-    assert (
-        "excludes no effect for hospitalisation (RR 0.74; below 1 is better, 95% CI 0.61 to 0.90; 3 trials, 1,120 people"
-        in text
-    )
+    ratio = "hospitalisation (RR 0.74; below 1 is better, 95% CI 0.61 to"
+    assert f"excludes no effect for {ratio} 0.90; 3 trials, 1,120 people" in text
     assert "It works. **Not testable.** Too few." in text
     found["outcomes"]["hospitalisation|log_rr"]["ci_high"] = 1.1
-    assert (
-        "includes no effect for hospitalisation (RR 0.74; below 1 is better, 95% CI 0.61 to 1.10"
-        in manuscript.results_paragraph(found, claims)
-    )
+    assert f"includes no effect for {ratio} 1.10" in manuscript.results_paragraph(found, claims)
 
 
 def test_the_checklist_has_the_items_of_prisma_and_links_to_files_that_are_there_or_written():

@@ -11,7 +11,7 @@ from matplotlib.transforms import blended_transform_factory
 
 from peersupport.figures.style import BLACK, BLUE, GREY, JUDGEMENT, JUDGEMENT_SYMBOL, MM_PER_INCH, PAGE, new_figure
 from peersupport.pool.fit import Fit
-from peersupport.text.numbers import better, effect_name, ends, interval, p_text, people
+from peersupport.text.numbers import better, effect_name, ends, interval, p_text
 
 ROW = 4.3  # mm from line to line
 HEAD, FOOT, AXIS = 14.0, 32.0, 15.0  # mm above the first line, below the last, for axis and arrows
@@ -300,7 +300,7 @@ class _Canvas:
     def summary_row(self, y, fit, label):
         self.text(STUDY, y, label)
         self.text(60, y, f"{fit.trials}", ha="right")
-        self.text(73, y, people(fit.n), ha="right")
+        self.text(73, y, _people(fit.n), ha="right")
         if not np.isnan(fit.pi_low):
             self.whisker(y, fit.pi_low, fit.pi_high, color=GREY, linewidth=0.8)
         self.whisker(y, fit.ci_low, fit.ci_high, color=BLUE, linewidth=5, zorder=3)
