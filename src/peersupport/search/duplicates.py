@@ -91,15 +91,9 @@ def _same_doi(found):
 def _alike(kept):
     if len(kept) < 2:
         return pd.DataFrame(columns=PAIR)
-    title = kept.title.map(folded).to_numpy()
-    author = kept.first_author.map(folded).to_numpy()
+    title, author = (kept[name].map(folded).to_numpy() for name in ("title", "first_author"))
     year = pd.to_numeric(kept.year, errors="coerce").to_numpy()
-    backwards = np.array([text[::-1] for text in title])
-    orders = [np.argsort(title), np.argsort(backwards), np.lexsort((title, year, author))]
-    near = {
-        (min(a, b), max(a, b)) for o in orders for w in range(1, WINDOW + 1) for a, b in zip(o[:-w], o[w:], strict=True)
-    }
-    one, other = np.array(sorted(near)).T
+    one, other = _neighbours(title, author, year)
     close = ~(np.abs(year[one] - year[other]) > 1) & (title[one] != "") & (title[other] != "")
     one, other = one[close], other[close]
     triples = TfidfVectorizer(analyzer="char", ngram_range=(3, 3), dtype=np.float32)
@@ -113,6 +107,14 @@ def _alike(kept):
     index = kept.index.to_numpy()
     rows = [("titles alike", round(float(score[i]), 3), index[one[i]], index[other[i]]) for i in shown]
     return pd.DataFrame(rows, columns=PAIR)
+
+
+def _neighbours(title, author, year):
+    """Pairs of places that stand within WINDOW of each other by title, by its end, or by author and year."""
+    backwards = np.array([text[::-1] for text in title], dtype=object)
+    orders = [np.argsort(title), np.argsort(backwards), np.lexsort((title, year, author))]
+    pairs = [np.sort([order[:-step], order[step:]], axis=0) for order in orders for step in range(1, WINDOW + 1)]
+    return np.unique(np.hstack(pairs), axis=1)
 
 
 def match(records: pd.DataFrame, studies: pd.DataFrame) -> pd.DataFrame:

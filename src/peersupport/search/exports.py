@@ -85,7 +85,8 @@ def _records(file, content, note):
     if ending not in READERS and ending not in TOLD_BY_CONTENT:
         note("unknown_ending", value=name)
         return
-    text = re.sub(r"\r\n?", "\n", _text(content, note))
+    text = _text(content, note)
+    text = re.sub(r"\r\n?", "\n", text) if "\r" in text else text
     if text.strip():
         yield from _reader(ending, text)(text, note)
     else:

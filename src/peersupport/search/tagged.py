@@ -10,6 +10,8 @@ NBIB_LINE = re.compile(r"([A-Z][A-Z0-9 ]{3})- (.*)")
 WOS_LINE = re.compile(r"([A-Z][A-Z0-9])(?: (.*))?$")
 RIS_TYPE = re.compile(r"^\s*TY {1,2}-", re.M)
 PREAMBLE = re.compile(r"^Database:\s*(.+)$", re.M)
+LINE = re.compile(r"[^\n]+")
+HEAD = 60  # characters of a record that are shown where it cannot be read
 LINKS = ["L2", "LK", "L1", "UR", "L4"]
 
 
@@ -61,20 +63,21 @@ def _ris_parts(text) -> Iterator[tuple[Fields, str, bool]]:
     """
     blanks = " {2}" if re.search(r"^\s*TY  -", text, re.M) else " {1,2}"
     tag = re.compile(rf"\s?([A-Z][A-Z0-9]){blanks}- ?(.*)")
-    fields, lines = Fields(), []
-    for line in text.split("\n"):
+    fields, began = Fields(), 0
+    for found_line in LINE.finditer(text):
+        line = found_line.group()
         found = tag.match(line)
         if found and found.group(1) == "TY" and "TY" in fields:
-            yield fields, "\n".join(lines), False
-            fields, lines = Fields(), []
+            yield fields, text[began : began + HEAD], False
+            fields = Fields()
         if found and found.group(1) == "ER":
-            yield fields, "\n".join(lines), "TY" in fields
-            fields, lines = Fields(), []
+            yield fields, text[began : began + HEAD], "TY" in fields
+            fields = Fields()
         elif found or fields:
-            lines.append(line)
+            began = began if fields else found_line.start()
             fields.add(found, line)
     if fields:
-        yield fields, "\n".join(lines), False
+        yield fields, text[began : began + HEAD], False
 
 
 def _wos_parts(text) -> Iterator[tuple[Fields, str, bool]]:
@@ -120,9 +123,9 @@ def _records(parts, of_fields, text, note):
         if whole:
             yield row, of_fields(fields)
         else:
-            note("unreadable_record", row, value=part[:60].strip())
+            note("unreadable_record", row, value=part[:HEAD].strip())
     if not row:
-        note("unreadable_file", value=text.strip()[:60])
+        note("unreadable_file", value=text.strip()[:HEAD])
 
 
 def _of_nbib(fields):
