@@ -11,6 +11,7 @@ import pandas as pd
 
 from peersupport.search.identity import doi_keys, first_alike, normal_doi, normal_title, other_work, plain
 
+BECAME = ("excluded_record", "undecided", "not_retrieved", "excluded", "included")  # of a record of databases
 STAGES = ("duplicate", "not_retrieved", "excluded", "included")
 
 
@@ -89,7 +90,8 @@ def prisma(classified: pd.DataFrame, studies: pd.DataFrame, exports: pd.DataFram
     """The boxes of the diagram: `column, box, detail, n`; n is blank where nothing was supplied.
 
     studies: tidy studies with `source` and `trial`; exports: deduplicated records of database searches with
-    `database`, `duplicate` (bool) and `study` (an included study or ""), empty where there are none.
+    `database`, `duplicate` (bool), `study` (an included study or "") and, once screeners decided, `became` and `why`
+    (`screeners.follow`); empty where there are none.
     """
     rows = [*_database_rows(exports), *_other_rows(classified, studies), *_included_rows(classified, studies)]
     return pd.DataFrame(rows, columns=["column", "box", "detail", "n"])
@@ -105,7 +107,25 @@ def _database_rows(exports):
         ("databases", "screened", "records after removal of duplicates", len(screened)),
         ("databases", "matched", "records of included studies", int(screened.study.ne("").sum())),
         ("databases", "not_matched", "records not among the included studies", int(screened.study.eq("").sum())),
+        *(_decided_rows(screened) if "became" in screened else []),
     ]
+
+
+def _decided_rows(screened):
+    """What two screeners, and before them the log, decided: every record screened is in one of these boxes."""
+    became = screened.became.value_counts().reindex(list(BECAME), fill_value=0)
+    assessed = became["excluded"] + became["included"]
+    steps = {
+        "excluded_records": ("records excluded by title and abstract", became["excluded_record"]),
+        "undecided": ("records without a decision of two screeners", became["undecided"]),
+        "sought": ("reports of databases sought for retrieval", assessed + became["not_retrieved"]),
+        "not_retrieved": ("reports of databases not retrieved", became["not_retrieved"]),
+        "assessed": ("reports of databases assessed for eligibility", assessed),
+        "included_reports": ("reports of databases included", became["included"]),
+    }
+    reasons = screened.why[screened.became.eq("excluded")].replace("", "no reason given").value_counts().sort_index()
+    yield from (("databases", box, detail, int(n)) for box, (detail, n) in steps.items())
+    yield from (("databases", "excluded", reason, int(n)) for reason, n in reasons.items())
 
 
 def _other_rows(classified, studies):

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from peersupport.search.identity import doi_keys, folded, normal_doi, other_work, pmid_in
 from peersupport.search.recall import decided
 
-SCREEN = "rank record_id score title authors year journal doi pmid abstract database file".split()
+SCREEN = "rank record score title authors year journal doi pmid abstract database file".split()
 RIS_TAGS = {"title": "TI", "year": "PY", "journal": "T2", "doi": "DO", "pmid": "C2", "abstract": "AB", "database": "DB"}
 FOLDS, REPEATS, WANTED = 10, 5, 0.95
 
@@ -69,7 +69,7 @@ def rank(records: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
     score = np.full(len(left), np.nan)
     if trained.included.value_counts().reindex([True, False], fill_value=0).min() >= FOLDS and len(left):
         score = model().fit(trained.title, trained.included).predict_proba(left.title)[:, 1]
-    left = left.assign(score=score.round(4), record_id=record_ids(records)[left.index])
+    left = left.assign(score=score.round(4), record=record_ids(records)[left.index])
     left = left.sort_values("score", ascending=False, kind="stable", na_position="last")
     return left.assign(rank=np.arange(1, len(left) + 1))[SCREEN].reset_index(drop=True)
 
@@ -78,10 +78,10 @@ def as_ris(ranked: pd.DataFrame) -> str:
     """The list as RIS, which Rayyan, ASReview, Zotero and EndNote import; the record's name stands in ID."""
     lines = []
     for row in ranked.to_dict("records"):
-        lines += ["TY  - JOUR", f"ID  - {row['record_id']}"]
+        lines += ["TY  - JOUR", f"ID  - {row['record']}"]
         lines += [f"AU  - {author}" for author in str(row["authors"]).split("; ") if author]
         lines += [f"{tag}  - {_line(row[name])}" for name, tag in RIS_TAGS.items() if row[name]]
-        lines += [f"N1  - record_id: {row['record_id']}; rank: {row['rank']}", "ER  - ", ""]
+        lines += [f"N1  - record: {row['record']}; rank: {row['rank']}", "ER  - ", ""]
     return "\n".join(lines) + ("\n" if lines else "")
 
 

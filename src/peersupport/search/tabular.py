@@ -57,8 +57,8 @@ def read_table_text(text: str, note) -> Iterator[tuple[int, dict]]:
     text, above = _from_header(text)
     header = text.split("\n", 1)[0]
     try:
-        table = _table(text, max(",;\t", key=header.count))
-    except (ValueError, pd.errors.ParserWarning) as error:
+        table = table_of(text)
+    except ValueError as error:
         note("unreadable_file", value=str(error))
         return
     columns = {_name(column): column for column in table}
@@ -72,6 +72,14 @@ def read_table_text(text: str, note) -> Iterator[tuple[int, dict]]:
         database = _database_of(columns)
         for row, found in zip(table.index + 2 + above, table.to_dict("records"), strict=True):
             yield int(row), _record({w: [found[c] for c in cs] for w, cs in known.items()}, database)
+
+
+def table_of(text: str) -> pd.DataFrame:
+    """A file in columns as text, indexed as a spreadsheet numbers rows, less 2; ValueError where it is none."""
+    try:
+        return _table(text, max(",;\t", key=text.split("\n", 1)[0].count))
+    except pd.errors.ParserWarning as error:
+        raise ValueError(str(error)) from None
 
 
 def _name(column):

@@ -56,7 +56,7 @@ def _nbib_parts(text) -> Iterator[tuple[Fields, str, bool]]:
         yield fields, part, bool(re.match(r"\d+", fields["PMID"][0])) if "PMID" in fields else False
 
 
-def _ris_parts(text) -> Iterator[tuple[Fields, str, bool]]:
+def ris_parts(text) -> Iterator[tuple[Fields, str, bool]]:
     """Fields of each record, its text, and whether it is whole: a type somewhere in it, and an end.
 
     A record ends at ER, or where a second TY begins; tags before its TY belong to it.
@@ -109,7 +109,7 @@ def read_nbib(text: str, note) -> Iterator[tuple[int, dict]]:
 def read_ris(text: str, note) -> Iterator[tuple[int, dict]]:
     named = PREAMBLE.search(RIS_TYPE.split(text, maxsplit=1)[0])
     preamble = named.group(1).strip() if named else ""
-    yield from _records(_ris_parts(text), lambda fields: _of_ris(fields, preamble), text, note)
+    yield from _records(ris_parts(text), lambda fields: _of_ris(fields, preamble), text, note)
 
 
 def read_wos(text: str, note) -> Iterator[tuple[int, dict]]:

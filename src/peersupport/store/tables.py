@@ -8,7 +8,16 @@ from peersupport.store.sheets import FORMULA
 
 def read_search_exports() -> dict[str, bytes]:
     """The files in data/raw/search/ and its folders by path: exports of searches, strategy and sheet of hits."""
-    folder = project_root() / "data/raw/search"
+    return _files_below("data/raw/search")
+
+
+def read_screening() -> dict[str, bytes]:
+    """The files in the folders of data/raw/screening/ by path: decisions of the screeners."""
+    return _files_below("data/raw/screening")
+
+
+def _files_below(name):
+    folder = project_root() / name
     found = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
     seen = {name: path for name, path in found.items() if not any(part.startswith(".") for part in name.parts)}
     return {name.as_posix(): path.read_bytes() for name, path in seen.items()}
