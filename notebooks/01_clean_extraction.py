@@ -35,14 +35,15 @@ from peersupport.figures.prisma import draw_prisma
 from peersupport.intake import clean, provenance, reconcile, validation
 from peersupport.intake.rules import unknown_countries
 from peersupport.pool import models
-from peersupport.search import prisma
+from peersupport.search import prisma, screeners
 from peersupport.search.duplicates import deduplicate, match, possible_duplicates
 from peersupport.search.exports import read_exports
 from peersupport.search.record import DETAILS
+from peersupport.search.screening import record_ids
 from peersupport.store.codebook import codebook, labels
 from peersupport.store.pictures import write_figure
 from peersupport.store.sheets import read_raw
-from peersupport.store.tables import read_reference, read_search_exports, write_table
+from peersupport.store.tables import read_reference, read_screening, read_search_exports, write_table
 from peersupport.text.screen import readable
 
 style.use_style()
@@ -58,8 +59,10 @@ here = "01_clean_extraction"
 book = codebook()
 raw, file_problems = read_raw()
 exports, export_problems = read_exports(read_search_exports())
+exports = deduplicate(exports.assign(record=record_ids(exports)))
+decisions, screening_problems = screeners.read_decisions(read_screening(), exports, list(labels("reason")))
 places = list(unknown_countries(raw, set(read_reference("countries.csv").country)))
-problems = validation.validate(raw, file_problems + export_problems + places, book)
+problems = validation.validate(raw, file_problems + export_problems + screening_problems + places, book)
 validation.stop_on_errors(problems)
 write_table(problems, "validation.csv")
 display(readable(problems.groupby(["severity", "rule"]).size().rename("cells").reset_index()))
@@ -267,13 +270,15 @@ for row_id in provenance.examples(trail, chosen):
 # The boxes of the PRISMA 2020 diagram are sums over the rows of the screening log. The search was of stored public web
 # pages, so it fills the column for other methods; exports of database searches laid into `data/raw/search/` would be
 # read, deduplicated (each merge is a row of `search_records.csv`) and counted in the other column. Pairs that only look
-# alike are listed for a person in `search_possible_duplicates.csv`.
+# alike are listed for a person in `search_possible_duplicates.csv`. What two screeners decided on the records, in
+# `data/raw/screening/`, fills that column's later boxes; notebook 09 has the search itself.
 
 # %%
-exports = match(deduplicate(exports), raw["coder_a/studies"])
 log = prisma.classify(raw["records"], raw["coder_a/studies"])
+exports = screeners.follow(match(exports, raw["coder_a/studies"]), log, screeners.standing(decisions))
 boxes = prisma.prisma(log, tables["studies"], exports)
 write_table(boxes, "tables/prisma.csv")
+write_table(log, "records.csv")
 write_table(exports.drop(columns=DETAILS), "tables/search_records.csv")
 write_table(possible_duplicates(exports), "tables/search_possible_duplicates.csv")
 figure = draw_prisma(boxes, labels("reason"))

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 import pingouin as pg
-from scipy.stats import norm, t
+from scipy.stats import binomtest, norm, t
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from peersupport.intake.reconcile import FIGURES
 
+MEASURES = ["kappa", "kappa_low", "kappa_high", "ac1", "ac1_low", "ac1_high"]
 NEAR_FULL, FEW_CELLS = 0.9, 50
 TOO_NARROW = "AC1 near 1 in few cells: its interval is too narrow"
 NAMES = {
@@ -100,6 +101,22 @@ def agreement(cells: dict[str, pd.DataFrame], study_of: Mapping[str, str] | None
         if whole:
             rows.append(_agreement_row(sheet, whole, table))
     return pd.DataFrame(rows)
+
+
+def agreement_of_pairs(pairs: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Percent with its exact 95% interval, kappa and AC1 with theirs, of each two screeners at each stage.
+
+    pairs: stage to `person_a, person_b, a, b`, a row per record that both decided on.
+    """
+    columns = ["stage", "person_a", "person_b", "n", "agree", "agree_low", "agree_high", *MEASURES]
+    rows = []
+    for stage, table in pairs.items():
+        for people, part in table.groupby(["person_a", "person_b"]):
+            same = part.a.eq(part.b)
+            share = binomtest(int(same.sum()), len(part)).proportion_ci(method="exact")
+            measured = *cohen_kappa(part.a, part.b), *gwet_ac1(part.a, part.b)
+            rows.append((stage, *people, len(part), same.mean(), share.low, share.high, *measured))
+    return pd.DataFrame(rows, columns=columns)
 
 
 def figure_agreement(cells: pd.DataFrame) -> pd.DataFrame:

@@ -35,11 +35,11 @@ def validate(sheets: Sheets, file_problems: list[dict], codebook: dict) -> pd.Da
     return table.sort_values(["severity", "sheet", "rule"], kind="stable").reset_index(drop=True)
 
 
-def stop_on_errors(problems: pd.DataFrame) -> None:
+def stop_on_errors(problems: pd.DataFrame | list[dict]) -> None:
     """Raise SheetError naming every error; warnings pass."""
-    errors = problems[problems.severity.eq("error")]
-    if len(errors):
-        lines = [describe(row) for row in errors.to_dict("records")]
+    rows = problems if isinstance(problems, list) else problems.to_dict("records")
+    lines = [describe(row) for row in rows if row["severity"] == "error"]
+    if lines:
         raise SheetError(f"{len(lines)} to mend in the raw sheets:\n" + "\n".join(lines))
 
 

@@ -50,23 +50,22 @@ def is_new(records: pd.DataFrame) -> pd.Series:
 
 
 def expectation(
-    studies: pd.DataFrame, window: tuple[int, int], share: float, per_month: float, pays: int
+    studies: pd.DataFrame, window: tuple[int, int], share: float, per_month: pd.Series, pays: int
 ) -> pd.DataFrame:
     """`what, value, unit, from`: what the next search may bring, and the months after which it brings `pays` studies.
 
-    studies: included ones with `year`; share: of the records that a search brings, those included; per_month: new
-    records a month that searches of two dates have shown, NaN where there are none: then the studies of the last three
-    full years of the window say how many studies a month to expect, and the share how many records that takes.
+    studies: included ones with `year`; share: of the screened records of databases, those included; per_month: new
+    records a month of each dated search, the last one counts. Where either is not known (NaN, none) the studies of the
+    three years before the last one say how many studies a month to expect, and records a month stay blank.
     """
+    records = per_month.iloc[-1] if len(per_month) else np.nan
     years = pd.to_numeric(studies.year, errors="coerce")
     last = int(years[years.le(window[1])].max())
-    recent = years.between(last - 3, last - 1).sum() / 36
-    seen = np.isfinite(per_month)
-    monthly = per_month * share if seen else recent
-    records = per_month if seen else recent / share
-    origin = "two dated searches" if seen else f"studies of {last - 3} to {last - 1}"
+    shown = records * share
+    monthly = shown if np.isfinite(shown) else years.between(last - 3, last - 1).sum() / 36
+    origin = "screened records of two dated searches" if np.isfinite(shown) else f"studies of {last - 3} to {last - 1}"
     rows = [
-        ("new records a month", records, "records", origin),
+        ("new records a month", records, "records", "two dated searches" if np.isfinite(records) else "not known yet"),
         ("new included studies a month", monthly, "studies", origin),
         (f"months until {pays} new included studies", pays / monthly if monthly else np.nan, "months", origin),
     ]

@@ -112,7 +112,8 @@ def _rows(name, content, note):
         note("unreadable_file", value=str(error))
         return
     table.columns = [re.sub("[^a-z]", "", str(column).lower()) for column in table]
-    if not ({*DECISION_COLUMNS} & {*table}) and not table.get("notes", pd.Series(dtype=str)).str.contains(RAYYAN).any():
+    said_by_rayyan = "notes" in table and any(map(RAYYAN.search, table.notes))
+    if not ({*DECISION_COLUMNS} & {*table}) and not said_by_rayyan:
         note("decision_column", 1, value=", ".join(table.columns)[:80])
         return
     yield from zip(table.index + 2, table.to_dict("records"), strict=True)
@@ -221,9 +222,11 @@ def follow(records: pd.DataFrame, log: pd.DataFrame, stood: pd.DataFrame) -> pd.
     """Records with `became` and `why`: what became of each that is no duplicate, "" for duplicates.
 
     became: `excluded_record` (by title and abstract), `undecided`, `not_retrieved`, `excluded` (at full text, `why` its
-    reason), `included`; of a record that the log decided on before, what the log says. records: deduplicated, with
-    `record`; log: as `prisma.classify` returns it; stood: of `standing`.
+    reason), `included`; of a record that the log decided on before, what the log says. Without any decision records are
+    as they were. records: deduplicated, with `record`; log: as `prisma.classify` returns it; stood: of `standing`.
     """
+    if stood.empty:
+        return records
     first, second = (stood[stood.stage.eq(stage)].set_index("record") for stage in STAGES)
     by_abstract, by_text, reason = (
         records.record.map(found.to_dict()).fillna("") for found in (first.decision, second.decision, second.reason)
@@ -239,6 +242,14 @@ def follow(records: pd.DataFrame, log: pd.DataFrame, stood: pd.DataFrame) -> pd.
     )
     why = row.map(log.reason).fillna("").where(in_log.ne(""), reason)
     return records.assign(became=pd.Series(became, records.index, dtype="str"), why=why.where(became == "excluded", ""))
+
+
+def share_included(followed: pd.DataFrame) -> float:
+    """Of the records that `follow` says something final of, the share included; NaN where there are none."""
+    if "became" not in followed:
+        return np.nan
+    final = followed.became[~followed.became.isin(["", "undecided"])]
+    return final.eq("included").mean() if len(final) else np.nan
 
 
 def as_log(records: pd.DataFrame, stood: pd.DataFrame) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from peersupport.search.identity import doi_keys, folded, normal_doi, other_work
 from peersupport.search.recall import decided
 
 SCREEN = "rank record score title authors year journal doi pmid abstract database file".split()
-RIS_TAGS = {"title": "TI", "year": "PY", "journal": "T2", "doi": "DO", "pmid": "C2", "abstract": "AB", "database": "DB"}
+RIS_TAGS = {"title": "TI", "year": "PY", "journal": "T2", "doi": "DO", "abstract": "AB", "database": "DB"}
 FOLDS, REPEATS, WANTED = 10, 5, 0.95
 
 
@@ -37,7 +37,7 @@ def decided_before(records: pd.DataFrame, log: pd.DataFrame) -> pd.Series:
     """
     rows = log[log.decision.isin(["include", "exclude"])]
     order = rows.decision.ne("include").sort_values(kind="stable").index  # an inclusion is found before an exclusion
-    rows = rows.loc[order].fillna("")
+    rows = rows.loc[order, ["doi", "title", "first_author", "url"]].fillna("").astype(str)
     by_doi: dict[str, list] = {}
     for row, doi, *work in zip(rows.index, normal_doi(rows.doi), rows.title, rows.first_author, strict=True):
         by_doi.setdefault(doi, []).append((row, tuple(work)))
@@ -81,7 +81,8 @@ def as_ris(ranked: pd.DataFrame) -> str:
         lines += ["TY  - JOUR", f"ID  - {row['record']}"]
         lines += [f"AU  - {author}" for author in str(row["authors"]).split("; ") if author]
         lines += [f"{tag}  - {_line(row[name])}" for name, tag in RIS_TAGS.items() if row[name]]
-        lines += [f"N1  - record: {row['record']}; rank: {row['rank']}", "ER  - ", ""]
+        pmid = f"; PMID: {row['pmid']}" if row["pmid"] else ""
+        lines += [f"N1  - record: {row['record']}; rank: {row['rank']}{pmid}", "ER  - ", ""]
     return "\n".join(lines) + ("\n" if lines else "")
 
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from peersupport.store.project import processed, project_root, replace_file
+from peersupport.store.project import inside, processed, project_root, replace_file
 from peersupport.store.sheets import FORMULA
 
 
@@ -14,6 +14,12 @@ def read_search_exports() -> dict[str, bytes]:
 def read_screening() -> dict[str, bytes]:
     """The files in the folders of data/raw/screening/ by path: decisions of the screeners."""
     return _files_below("data/raw/screening")
+
+
+def read_raw_file(name: str) -> bytes:
+    """A file of data/raw/ as it is, b"" where there is none."""
+    path = inside(project_root() / "data/raw", name)
+    return path.read_bytes() if path.is_file() else b""
 
 
 def _files_below(name):
