@@ -27,7 +27,7 @@ def draw_concepts(costs: pd.DataFrame):
     left.set(title="Brings", xlabel="Included titles found")
     right.set(title="Costs", xlabel="Excluded titles found")
     for axes in (left, right):
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, handlelength=1, columnspacing=1)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), handlelength=1)
     return figure
 
 

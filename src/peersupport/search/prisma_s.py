@@ -17,7 +17,7 @@ def facts(
         "searched": ", ".join(searched) if searched else "No bibliographic database has been searched yet",
         "prepared": ", ".join(way.label for way in INTERFACES.values()),
         "records": f"{len(log):,}",
-        "queries": f"{queries} queries stored" if queries else "not stored here",
+        "queries": f"{queries}, in `data/raw/queries.csv`" if queries else "not stored here",
         "open_trials": f"{open_trials}",
         "first": f"{strategy.years[0]}",
         "last": f"{strategy.years[1]}",
