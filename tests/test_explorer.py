@@ -1,5 +1,6 @@
 """The explorer on the stored tables: the notebooks' numbers, sentences for bad input, text shown as text."""
 
+import asyncio
 import io
 import os
 import platform
@@ -127,7 +128,7 @@ def test_each_model_is_drawn_with_its_numbers_or_says_why_not(evidence, model):
         return
     drawn, _ = view.pictures["forest"]
     assert f"Pooled, {view.fit.trials} trials" in drawn
-    assert models.MODELS[model].label in drawn
+    assert models.model_labels(SETTINGS)[model] in drawn
     assert ">nan" not in drawn and "nan," not in drawn
     assert "nan" not in "".join(views.summary(view.fit).values())
 
@@ -137,6 +138,48 @@ def test_too_few_trials_are_said_with_their_number(evidence):
     view = views.view(evidence, choices)
     assert view.sentence.startswith("Depression: nothing is drawn") and "3 needed" in view.sentence
     assert view.pictures == {}
+    for study in set(view.fit.effects["study"]):
+        assert study in view.sentence
+
+
+def test_reversed_years_say_so(evidence):
+    view = views.view(evidence, Choices("depression", years=(2022, 2019)))
+    assert "the years are reversed, from 2022 to 2019" in view.sentence and view.pictures == {}
+
+
+def turned(evidence, outcome, taken):
+    """The first row of the outcome that the main analysis takes, or the first that it leaves out."""
+    return next(tick for tick in views.ticks(evidence, outcome) if tick.taken is taken)
+
+
+def test_a_trial_ticked_off_is_gone_and_one_that_was_left_out_comes_in(evidence):
+    rows = evidence.candidates["depression"].set_index("row_id")
+    main = set(views.selected(evidence, Choices("depression")).rows["row_id"])
+    off, on = (turned(evidence, "depression", taken) for taken in (True, False))
+    assert "(left out: " in on.words and rows.loc[on.row_id, "selection"] in on.words
+    choices = Choices("depression", turned=frozenset({off.row_id, on.row_id}))
+    assert set(views.selected(evidence, choices).rows["row_id"]) == main - {off.row_id} | {on.row_id}
+    view = views.view(evidence, choices)
+    assert f"without {rows.loc[off.row_id, 'study']}; with {rows.loc[on.row_id, 'study']}" in view.sentence
+    assert view.fit.effect != views.fitted(evidence, Choices("depression")).effect
+
+
+def test_a_link_restores_the_choices_and_names_what_is_not_here(evidence):
+    choices = Choices(
+        "depression",
+        "fixed",
+        (*kept(evidence, "population", "smi", "perinatal"), ("design", frozenset())),
+        (2019, 2012),
+        0.3,
+        frozenset({turned(evidence, "depression", True).row_id}),
+    )
+    again, unknown = views.from_query(evidence, views.as_query(evidence, choices), Choices("quality_of_life"))
+    assert unknown == [] and dict(again.kept) == dict(choices.kept)
+    assert again == views.replace(choices, kept=again.kept)
+    default = Choices("quality_of_life")
+    odd = "outcome=<b>&model=x&years=x&correlation=2&turned=none&other=1"
+    again, unknown = views.from_query(evidence, odd, default)
+    assert again == default and [words.split()[3] for words in unknown] == ["outcome", "model"]
 
 
 def test_the_files_carry_the_choices(evidence):
@@ -162,7 +205,9 @@ def test_the_trail_holds_every_effect_of_the_trial_and_ends_at_the_source(eviden
     trial = rows.loc[rows["study"].eq(study), "trial"].iloc[0]
     assert list(trails) == list(rows.loc[rows["trial"].eq(trial), "row_id"]) and len(trails) > 1
     for steps in trails.values():
-        assert list(steps["step"])[0] == "printed" and list(steps["step"])[-1] == "source"
+        assert list(steps["Step"])[0] == "Printed" and list(steps["Step"])[-1] == "Source"
+        assert not steps["What"].str.contains("_").any()
+        assert steps["Value"].iloc[-1].startswith("http")
 
 
 # ---- controls ----
@@ -192,14 +237,14 @@ def test_a_study_that_is_not_drawn_any_more_loses_its_trail(evidence):
 
 
 def test_text_of_the_sheets_is_shown_as_text():
-    effects, studies, trails, risk = tables()
+    effects, studies, trails, risk, without = tables()
     study = effects.loc[effects["selected"] & effects["outcome_domain"].eq("depression"), "study"]
-    for table in (effects, studies, trails, risk):
+    for table in (effects, studies, trails, risk, without):
         table["study"] = table["study"].replace(study.iloc[0], HOSTILE)
     effects["trial"] = effects["trial"].replace(study.iloc[0], HOSTILE)
     trails["note"] = '<img src=x onerror="alert(1)">'
     trails.loc[trails["step"].eq("source"), "value"] = 'https://a.org/" onmouseover="alert(2)'
-    page = widgets.Explorer(views.evidence(effects, studies, trails, risk, SETTINGS))
+    page = widgets.Explorer(views.evidence(effects, studies, trails, risk, without, SETTINGS))
     page.controls["outcome"].value = "depression"
     page.study.value = HOSTILE
     shown = "".join(w.value for w in (page.answer, page.result, page.table, page.steps))
@@ -207,6 +252,65 @@ def test_text_of_the_sheets_is_shown_as_text():
     assert "<script" not in shown and "<img" not in shown and 'onmouseover="' not in shown
     drawn, _ = page.shown.pictures["forest"]
     assert "&lt;script&gt;" in drawn and "<script" not in drawn
+
+
+def test_reset_all_none_and_only_this(evidence):
+    page = widgets.Explorer(evidence)
+    start = page.choices()
+    buttons = {b.description: b for b in of_kind(page.page, ipywidgets.Button)}
+    page.controls["model"].value = "fixed"
+    group = next(g for g in of_kind(page.page, ipywidgets.VBox) if ">Population<" in heading(g))
+    every, none, only = group.children[2].children
+    none.click()
+    assert dict(page.choices().kept)["population"] == frozenset()
+    every.click()
+    assert page.choices().kept == ()
+    only.value = "smi"
+    assert dict(page.choices().kept)["population"] == {"smi"} and only.value is None
+    buttons["Reset all choices"].click()
+    assert page.choices() == start
+
+
+def of_kind(widget, kind):
+    found = [widget] if type(widget) is kind else []
+    return found + [one for child in getattr(widget, "children", ()) for one in of_kind(child, kind)]
+
+
+def heading(group):
+    return getattr(group.children[0], "value", "") if group.children else ""
+
+
+def test_ticks_move_the_answer_and_go_with_the_outcome(evidence):
+    page = widgets.Explorer(evidence)
+    page.controls["outcome"].value = "depression"
+    before = page.answer.value
+    page.open.value = True
+    assert len(page.ticks) == len(evidence.candidates["depression"])
+    row = turned(evidence, "depression", True).row_id
+    page.ticks[row].value = False
+    assert page.choices().turned == {row} and page.answer.value != before
+    page.ticks[row].value = True
+    assert page.answer.value == before
+    page.ticks[row].value = False
+    page.controls["outcome"].value = "quality_of_life"
+    assert page.choices().turned == frozenset() and row not in page.ticks
+
+
+def test_of_a_backlog_of_changes_the_last_alone_is_drawn(evidence, monkeypatch):
+    page = widgets.Explorer(evidence)
+    drawn = []
+    monkeypatch.setattr(page, "view_of", lambda choices: drawn.append(choices) or views.view(evidence, choices))
+
+    async def move():
+        for model in ("fixed", "random_dl", "random_pm"):
+            page.controls["model"].value = model
+        assert "explorer-waiting" in page.shown_part._dom_classes
+        while page.pending:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(move())
+    assert [choices.model for choices in drawn] == ["random_pm"]
+    assert "explorer-waiting" not in page.shown_part._dom_classes
 
 
 # ---- bad input ----

@@ -17,6 +17,7 @@ from peersupport.text.numbers import shown
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60_000  # milliseconds, for a machine that has other work too
+LABELS = models.model_labels(models.Settings())
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +44,9 @@ def opened(chromium, address):
 def seen(opened):
     """The page on depression by the main model, whatever the test before it chose."""
     page = opened.page
-    cleared = page.get_by_role("checkbox", checked=False)
-    while cleared.count():
-        cleared.first.check()
+    page.get_by_role("button", name="Reset all choices").click()
     choose(page, "Outcome", "Depression")
-    choose(page, "Model", models.MODELS[models.MAIN].label)
+    choose(page, "Model", LABELS[models.MAIN])
     answers(page, estimate("depression", models.MAIN))
     return opened
 
@@ -91,8 +90,8 @@ def test_the_page_is_sound_and_spoken(seen):
 
 @pytest.mark.parametrize("model", ["window", "pet_peese", "bayes_half_normal"])
 def test_the_model_that_is_chosen_gives_the_estimate_of_the_table(seen, model):
-    choose(seen.page, "Model", models.MODELS[model].label)
-    answers(seen.page, models.MODELS[model].label)
+    choose(seen.page, "Model", LABELS[model])
+    answers(seen.page, LABELS[model])
     answers(seen.page, estimate("depression", model))
     assert seen.problems == []
 
@@ -166,6 +165,30 @@ def test_a_study_shows_its_trail_to_the_printed_figure_and_its_link(seen):
     link = trail.first.get_by_role("link").first
     assert link.get_attribute("href") == steps.loc["source", "value"]
     assert seen.axe() == [] and seen.problems == []
+
+
+def test_a_trial_is_ticked_off_and_the_link_of_the_page_brings_it_back(seen, visit):
+    page = seen.page
+    page.get_by_role("button", name="Tick trials one by one").click()
+    box = page.locator(".explorer-ticks").get_by_role("checkbox", checked=True).first
+    expect(box).to_be_visible(timeout=PATIENCE)
+    assert seen.axe() == []
+    box.uncheck()
+    answers(page, "; without ")
+    said = page.get_by_role("status").inner_text().splitlines()[0]
+    link = page.get_by_role("link", name="Link to these choices")
+    again = visit(link.evaluate("link => link.href")).page
+    expect(again.locator("img.forest")).to_be_visible(timeout=PATIENCE)
+    answers(again, said)
+    page.get_by_role("button", name="Tick trials one by one").click()
+
+
+def test_only_this_keeps_one_of_a_group(seen):
+    group = seen.page.get_by_role("group", name="Helpers' own experience")
+    group.get_by_label("Only this").select_option("Mental distress")
+    answers(seen.page, "restricted to Helpers' own experience: Mental distress.")
+    group.get_by_role("button", name="All").click()
+    answers(seen.page, "no restriction")
 
 
 def test_a_phone_shows_the_answer_without_scrolling_sideways(seen):

@@ -5,26 +5,28 @@ pooled_outcomes.csv.
 """
 
 import io
+import re
 from dataclasses import dataclass, field, replace
 from textwrap import fill
+from urllib.parse import parse_qs, urlencode
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 
-from peersupport.effects.pools import outcome_labels
+from peersupport.effects.pools import outcome_labels, pools
 from peersupport.figures import diagnostic, style
 from peersupport.figures.forest import forest
-from peersupport.intake import provenance
 from peersupport.pool import models, small_study
 from peersupport.pool.fit import Fit, univariate
+from peersupport.report.studies import labelled, trail_rows
 from peersupport.store import codebook
 from peersupport.store.tables import read_table
 from peersupport.text import sentences
 from peersupport.text.numbers import effect_name, interval, p_text, people, shown, span
 
-TABLES = ("effects.csv", "studies.csv", "provenance.csv", "tables/risk_of_bias.csv")
+TABLES = ("effects.csv", "studies.csv", "provenance.csv", "tables/risk_of_bias.csv", "exclusions.csv")
 GROUPS = {  # column of the effects -> heading, and the codebook's list of labels
     "population": ("Population", "population"),
     "modality": ("Delivery", "modality"),
@@ -45,6 +47,8 @@ class Evidence:
     """The domains that are pooled by their slug, and what is asked about them."""
 
     domains: dict[str, models.Domain]
+    candidates: dict[str, pd.DataFrame]  # the same with the effects that the main analysis leaves out
+    without: pd.DataFrame  # rows of figures that give no effect, with the reason
     labels: dict[str, str]
     levels: dict[str, dict[str, str]]  # column of GROUPS -> code -> label
     years: tuple[int, int]
@@ -63,6 +67,7 @@ class Choices:
     kept: tuple[tuple[str, frozenset], ...] = ()
     years: tuple[int, int] | None = None
     correlation: float = 0.6
+    turned: frozenset[str] = frozenset()  # rows ticked off that the main analysis takes, or on that it leaves out
 
 
 @dataclass(frozen=True)
@@ -78,12 +83,12 @@ class View:
 
 def read_evidence(settings: models.Settings) -> Evidence:
     """The stored tables; FileNotFoundError in a sentence if one is missing."""
-    effects, studies, trails, risk = (read_table(name) for name in TABLES)
-    return evidence(effects, studies, trails, risk, settings)
+    effects, studies, trails, risk, without = (read_table(name) for name in TABLES)
+    return evidence(effects, studies, trails, risk, without, settings)
 
 
-def evidence(effects, studies, trails, risk, settings) -> Evidence:
-    """The same from tables at hand; `trails` are those of provenance.csv."""
+def evidence(effects, studies, trails, risk, without, settings) -> Evidence:
+    """The same from tables at hand; `trails` are those of provenance.csv, `without` those of exclusions.csv."""
     facts = studies.drop_duplicates("study").set_index("study")[["population", "modality"]]
     known = models.with_study_facts(effects, studies, risk).join(facts, on="study")
     known[list(GROUPS)] = known[list(GROUPS)].fillna(NOT_REPORTED)
@@ -91,6 +96,8 @@ def evidence(effects, studies, trails, risk, settings) -> Evidence:
     pooled = pd.concat([domain.rows for domain in domains])
     return Evidence(
         domains={models.slug(d.name, d.family): d for d in domains},
+        candidates={models.slug(d.name, d.family): d.rows for d in pools(known, codebook.codebook())},
+        without=without,
         labels=outcome_labels(codebook.codebook()),
         levels={column: _levels(pooled[column], codes) for column, (_, codes) in GROUPS.items()},
         years=(int(pooled["year"].min()), int(pooled["year"].max())),
@@ -120,13 +127,47 @@ def model_label(evidence: Evidence, model: str) -> str:
 
 def selected(evidence: Evidence, choices: Choices) -> models.Domain:
     """The outcome's effects that the choices keep."""
-    domain = evidence.domains[choices.outcome]
-    keep = pd.Series(True, index=domain.rows.index)
+    domain, rows = evidence.domains[choices.outcome], evidence.candidates[choices.outcome]
+    keep = rows["selected"].astype(bool) ^ rows["row_id"].isin(choices.turned)
     for column, codes in choices.kept:
-        keep &= domain.rows[column].isin(codes)
+        keep &= rows[column].isin(codes)
     if choices.years:
-        keep &= domain.rows["year"].between(*choices.years)
-    return replace(domain, rows=domain.rows[keep])
+        keep &= rows["year"].between(*choices.years)
+    return replace(domain, rows=rows[keep])
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One effect in the list of trials: whether the main analysis takes it, and if not, why."""
+
+    row_id: str
+    words: str
+    taken: bool
+
+
+def ticks(evidence: Evidence, outcome: str) -> list[Tick]:
+    """Every effect of the outcome, by study; one that the main analysis leaves out says why."""
+    rows = evidence.candidates[outcome].sort_values(["study", "row_id"], kind="stable")
+    return [
+        Tick(
+            row["row_id"],
+            f"{row['study']}: {_or_blank(row['instrument']) or row['row_id']}"
+            + ("" if row["selected"] else f" (left out: {row['selection']})"),
+            bool(row["selected"]),
+        )
+        for row in rows.to_dict("records")
+    ]
+
+
+def without_effect(evidence: Evidence, outcome: str) -> list[str]:
+    """Studies of the outcome whose figures give no effect, each with the reason."""
+    domains = set(evidence.candidates[outcome]["outcome_domain"])
+    own = evidence.without[evidence.without["outcome_domain"].isin(domains)]
+    return [f"{study}: {detail}" for study, detail in sorted(set(zip(own["study"], own["detail"], strict=True)))]
+
+
+def _or_blank(value) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def fitted(evidence: Evidence, choices: Choices) -> Fit:
@@ -159,8 +200,18 @@ def described(evidence: Evidence, choices: Choices) -> dict[str, str]:
         "Model": model_label(evidence, choices.model),
         **{heading: _kept(evidence.levels[column], kept.get(column)) for column, (heading, _) in GROUPS.items()},
         "Years": f"{years[0]} to {years[1]}" if choices.years else "all",
+        "Trials one by one": turned_words(evidence, choices) or "as in the main analysis",
         "Correlation within a trial (ρ)": f"{choices.correlation:g}",
     }
+
+
+def turned_words(evidence: Evidence, choices: Choices) -> str:
+    """Which trials were ticked off and which on: without Smith 2020, with Jones 2021."""
+    rows = evidence.candidates[choices.outcome]
+    own = rows[rows["row_id"].isin(choices.turned)]
+    off, on = (sorted(set(own["study"][own["selected"].astype(bool).eq(taken)])) for taken in (True, False))
+    parts = [f"{word} {', '.join(names)}" for word, names in (("without", off), ("with", on)) if names]
+    return "; ".join(parts)
 
 
 def _kept(levels: dict[str, str], codes: frozenset | None) -> str:
@@ -174,7 +225,8 @@ def restrictions(evidence: Evidence, choices: Choices) -> str:
     words = described(evidence, choices)
     names = [heading for heading, _ in GROUPS.values()] + ["Years"]
     said = [f"{name}: {words[name]}" for name in names if words[name] != "all"]
-    return f"restricted to {'; '.join(said)}" if said else "no restriction"
+    restricted = f"restricted to {'; '.join(said)}" if said else "no restriction"
+    return "; ".join(filter(None, [restricted, turned_words(evidence, choices)]))
 
 
 def caption(evidence: Evidence, choices: Choices) -> str:
@@ -194,11 +246,17 @@ def answer(evidence: Evidence, choices: Choices, fit: Fit) -> str:
 
 
 def too_few(evidence: Evidence, choices: Choices, fit: Fit) -> str:
-    """Why there is nothing to draw, and what to do."""
+    """Why there is nothing to draw, which trials are left, and what to do."""
+    label = outcome_label(evidence, choices.outcome)
+    if choices.years and choices.years[0] > choices.years[1]:
+        first, last = choices.years
+        return f"{label}: nothing is drawn, as the years are reversed, from {first} to {last}: put the earlier first."
     reason = fit.note.removeprefix("not estimated: ")
+    left = sorted(set(fit.effects["study"])) if "study" in fit.effects else []
+    names = f" ({', '.join(left)})" if left else ""
+    model = model_label(evidence, choices.model)
     return (
-        f"{outcome_label(evidence, choices.outcome)}: nothing is drawn, as the model "
-        f"“{model_label(evidence, choices.model)}” cannot be fitted: {reason}. Choose another model, "
+        f"{label}: nothing is drawn, as the model “{model}” cannot be fitted: {reason}{names}. Choose another model, "
         "or let more trials in."
     )
 
@@ -282,11 +340,68 @@ def csv(evidence: Evidence, choices: Choices, fit: Fit) -> str:
 
 
 def trail(evidence: Evidence, rows: pd.DataFrame, study: str) -> dict[str, pd.DataFrame]:
-    """Each effect of the study's trial that stands in the picture: row_id -> its steps (provenance)."""
+    """Each effect of the study's trial that stands in the picture: row_id -> its steps, in words."""
     trial = rows.loc[rows["study"].eq(study), "trial"]
-    return {
-        row_id: provenance.trace(row_id, evidence.trails) for row_id in rows.loc[rows["trial"].isin(trial), "row_id"]
-    }
+    own = rows[rows["trial"].isin(trial) & rows["row_id"].isin(evidence.trails["row_id"])]
+    return {row_id: steps_in_words(evidence.trails[evidence.trails["row_id"].eq(row_id)]) for row_id in own["row_id"]}
+
+
+def steps_in_words(steps: pd.DataFrame) -> pd.DataFrame:
+    """The steps of provenance.csv with labels for columns and codes."""
+    book = codebook.codebook()
+    rows = trail_rows(steps, lambda sheet, row, column: labelled(sheet, row, column, book, {}))
+    words = pd.DataFrame(rows, columns=["Step", "What", "Value", "Note"])
+    address = steps["column"].eq("source_url").to_numpy()
+    words["Value"] = words["Value"].astype(object).mask(address, steps["value"].to_numpy())  # the page makes the link
+    return words
+
+
+# ---- in an address ----
+
+
+def as_query(evidence: Evidence, choices: Choices) -> str:
+    """The choices as the end of an address, which `from_query` reads."""
+    found = {"outcome": choices.outcome, "model": choices.model}
+    found |= {column: ",".join(sorted(codes)) for column, codes in choices.kept}
+    if choices.years:
+        found["years"] = f"{choices.years[0]}-{choices.years[1]}"
+    if choices.correlation != evidence.settings.correlation:
+        found["correlation"] = f"{choices.correlation:g}"
+    if choices.turned:
+        found["turned"] = ",".join(sorted(choices.turned))
+    return urlencode(found, safe=",")
+
+
+def from_query(evidence: Evidence, query: str, default: Choices) -> tuple[Choices, list[str]]:
+    """The choices of an address, and what in it is not known here, a sentence each; there the default stands."""
+    told = {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
+    unknown = []
+
+    def known(name, values, otherwise):
+        value = told.get(name, otherwise)
+        if value in values:
+            return value
+        unknown.append(f"The address names {name} {value!r}, which is not here.")
+        return otherwise
+
+    outcome = known("outcome", evidence.domains, default.outcome)
+    rows = set(evidence.candidates[outcome]["row_id"])
+    kept = tuple(
+        (column, frozenset(told[column].split(",")) & levels.keys())
+        for column, levels in evidence.levels.items()
+        if column in told
+    )
+    years = re.fullmatch(r"(\d{4})-(\d{4})", told.get("years", ""))
+    correlation = re.fullmatch(r"0(\.\d+)?", told.get("correlation", ""))
+    choices = Choices(
+        outcome,
+        known("model", models.MODELS, default.model),
+        kept,
+        tuple(min(max(int(year), evidence.years[0]), evidence.years[1]) for year in years.groups()) if years else None,
+        min(float(correlation[0]), 0.95) if correlation else default.correlation,
+        frozenset(told.get("turned", "").split(",")) & rows,
+    )
+    return choices, unknown
 
 
 # ---- in pictures ----

@@ -1,7 +1,10 @@
 """The explorer's controls and what they redraw: a thin layer of ipywidgets over explorer.py."""
 
+import asyncio
 import base64
+import contextlib
 import gc
+import os
 from functools import lru_cache
 from html import escape
 
@@ -12,6 +15,8 @@ from peersupport.pool.models import MAIN, Settings, model_labels
 from peersupport.report.html import is_of_the_web
 
 NOTHING = "Choose a study"
+ONLY = "–"
+PAUSE = 0.05  # seconds without a further change before anything is drawn
 STYLE = """
 .explorer { display: grid !important; grid-template-columns: 290px minmax(0, 1fr); gap: 8px 24px;
   overflow: visible; align-items: start; font-size: 14px; }
@@ -44,6 +49,14 @@ STYLE = """
 .explorer td a { overflow-wrap: anywhere; }
 .explorer .explorer-wide > table { min-width: 560px; }
 .explorer a { color: #00528a; text-decoration: underline; }
+.explorer .explorer-buttons { display: flex; flex-flow: row wrap; gap: 0 6px; align-items: center; }
+.explorer button.jupyter-button { width: auto; height: 28px; font-size: 13px; color: #111; background: #eee;
+  border: 1px solid #6b6b6b; padding: 0 10px; }
+.explorer .explorer-buttons .widget-dropdown { width: 150px; flex-direction: row; }
+.explorer .explorer-ticks { display: block; max-height: 22em; overflow-y: auto; border: 1px solid #d9d9d9; }
+.explorer .explorer-ticks .widget-checkbox, .explorer .explorer-ticks .widget-checkbox label { height: auto;
+  line-height: 1.35; white-space: normal; width: 100%; }
+.explorer-waiting > :not(.explorer-answer) { opacity: 0.45; pointer-events: none; }
 .explorer-toggle { display: none !important; }
 @media (max-width: 800px) {
   .explorer { display: block !important; }
@@ -76,14 +89,24 @@ class Explorer:
         self.view_of = lru_cache(200)(lambda choices: views.view(evidence, choices))
         self.controls = _controls(evidence)
         self.checks = {column: _checks(levels) for column, levels in evidence.levels.items()}
+        self.ticks = {}  # row -> its box, once the list of the outcome is open
+        self.turned, self.quiet, self.pending = frozenset(), False, None
         self.answer = _place("explorer-answer")
         self.result, self.funnel, self.forest, self.table, self.steps = (_place() for _ in range(5))
         self.study = widgets.Dropdown(
             options=[NOTHING], description="Study, to see its trail back to the printed figure"
         )
+        self.list = widgets.VBox([])
+        self.list.add_class("explorer-ticks")
+        self.without = _place()
+        self.open = widgets.ToggleButton(description="Tick trials one by one")
         self.page = self._page()
+        self.default = self.choices()
+        self.notice = self._restore(os.environ.get("QUERY_STRING", ""))
         for control in [*self.controls.values(), *self._every_check()]:
-            control.observe(self.redraw, "value")
+            control.observe(self.changed, "value")
+        self.controls["outcome"].observe(self._other_outcome, "value")
+        self.open.observe(self._show_list, "value")
         self.study.observe(self.show_trail, "value")
         self.redraw()
 
@@ -100,9 +123,104 @@ class Explorer:
             kept=tuple((c, k) for c, k in kept.items() if len(k) < len(self.checks[c])),
             years=None if years == self.evidence.years else years,
             correlation=value["correlation"],
+            turned=self.turned,
         )
 
+    # ---- what a person changes ----
+
+    def changed(self, _=None):
+        """Draws when nothing more has changed for a moment: of a backlog of changes the last alone is drawn."""
+        if self.quiet:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return self.redraw()
+        if self.pending:
+            self.pending.cancel()
+        else:
+            self.shown_part.add_class("explorer-waiting")
+        self.pending = loop.call_later(PAUSE, self.redraw)
+
+    @contextlib.contextmanager
+    def together(self):
+        """Several changes, drawn once."""
+        self.quiet = True
+        try:
+            yield
+        finally:
+            self.quiet = False
+        self.changed()
+
+    def reset(self, _=None):
+        with self.together():
+            self.put(self.default)
+
+    def put(self, choices: views.Choices):
+        """The controls as these choices say."""
+        kept = dict(choices.kept)
+        years = choices.years or self.evidence.years
+        values = {
+            "outcome": choices.outcome,
+            "model": choices.model,
+            "first_year": years[0],
+            "last_year": years[1],
+            "correlation": choices.correlation,
+        }
+        for name, value in values.items():
+            self.controls[name].value = value
+        for column in self.checks:
+            self._keep(column, kept.get(column))
+        self.turned = choices.turned
+        self._show_list()
+
+    def _keep(self, column, codes):
+        """codes: what is kept of the group; all for None."""
+        with self.together() if not self.quiet else contextlib.nullcontext():
+            for code, check in self.checks[column].items():
+                check.value = codes is None or code in codes
+
+    def _restore(self, query):
+        """The choices of the page's address; a sentence for each that is not known here."""
+        choices, unknown = views.from_query(self.evidence, query, self.default)
+        self.quiet = True
+        self.put(choices)
+        self.quiet = False
+        return unknown
+
+    def _other_outcome(self, _=None):
+        if not self.quiet:
+            self.turned = frozenset()
+            self._show_list()
+
+    def _show_list(self, _=None):
+        """The boxes of the outcome's effects, made when the list is opened."""
+        outcome = self.controls["outcome"].value
+        boxes = {}
+        if self.open.value:
+            for tick in views.ticks(self.evidence, outcome):
+                on = tick.taken ^ (tick.row_id in self.turned)
+                boxes[tick.row_id] = widgets.Checkbox(value=on, description=tick.words, indent=False)
+                boxes[tick.row_id].observe(self._ticked, "value")
+        taken = {tick.row_id for tick in views.ticks(self.evidence, outcome) if tick.taken} if boxes else set()
+        self.ticks, self.taken = boxes, taken
+        self.list.children = list(boxes.values())
+        none = views.without_effect(self.evidence, outcome) if boxes else []
+        items = "".join(f"<li>{escape(line)}</li>" for line in none)
+        self.without.value = (
+            f"<details><summary>{len(none)} that give no effect, and why</summary><ul>{items}</ul></details>"
+            if none
+            else ""
+        )
+
+    def _ticked(self, _):
+        self.turned = frozenset(row for row, box in self.ticks.items() if box.value != (row in self.taken))
+        self.changed()
+
+    # ---- what is drawn ----
+
     def redraw(self, _=None):
+        self.pending = None
         choices = self.choices()
         gc.disable()  # tidying up in the middle of a drawing would be a quarter of its time
         try:
@@ -115,7 +233,16 @@ class Explorer:
         self.forest.value = _picture("forest", view) if drawn else ""
         self.table.value = _trials(view) if drawn else ""
         self._offer_studies(sorted(set(view.fit.effects["study"])) if drawn else [])
-        self.answer.value = f"<p>{escape(view.sentence)}</p>"  # last: what it says is there by then
+        notes = "".join(f"<p>{escape(words)}</p>" for words in self.notice)
+        # last: what it says is there by then
+        self.answer.value = f"<p>{escape(view.sentence)}</p>{notes}{self._link(choices)}"
+        self.shown_part.remove_class("explorer-waiting")
+
+    def _link(self, choices):
+        """An address that restores the choices, where the page has one of its own."""
+        if "SERVER_SOFTWARE" not in os.environ:
+            return ""
+        return f'<p><a href="?{escape(views.as_query(self.evidence, choices))}">Link to these choices</a></p>'
 
     def show_trail(self, _=None):
         study = self.study.value
@@ -138,24 +265,50 @@ class Explorer:
         toggle.add_class("explorer-toggle")
         main = [self.controls[name] for name in ("outcome", "model")]
         others = [self.controls[n] for n in ("first_year", "last_year", "correlation")]
-        groups = [_group(views.GROUPS[column][0], list(checks.values())) for column, checks in self.checks.items()]
-        restrictions = widgets.VBox([*groups, *others])
+        groups = [self._group(column, checks) for column, checks in self.checks.items()]
+        reset = widgets.Button(description="Reset all choices")
+        reset.on_click(self.reset)
+        restrictions = widgets.VBox([*groups, *others, self.open, self.list, self.without])
         restrictions.add_class("explorer-restrictions")
         toggle.observe(
             lambda change: (restrictions.add_class if change["new"] else restrictions.remove_class)("explorer-open"),
             "value",
         )
-        left = widgets.VBox([widgets.HTML("<h2>Choices</h2>"), *main, toggle, restrictions])
+        left = widgets.VBox([widgets.HTML("<h2>Choices</h2>"), reset, *main, toggle, restrictions])
         trail = [widgets.HTML("<h2>One study</h2>"), self.study, self.steps]
         top = widgets.Box([self.result, self.funnel])
         top.add_class("explorer-top")
         right = widgets.VBox([self.answer, top, self.forest, *trail, self.table])
         right.add_class("explorer-shown")
+        self.shown_part = right
         page = widgets.Box([left, right])
         page.add_class("explorer")
         whole = widgets.VBox([widgets.HTML(f"<style>{STYLE}</style>"), page])
         whole.add_class("explorer-page")
         return whole
+
+    def _group(self, column, checks):
+        """A group of boxes with all, none and only this."""
+        every, none = (widgets.Button(description=words) for words in ("All", "None"))
+        every.on_click(lambda _: self._keep(column, None))
+        none.on_click(lambda _: self._keep(column, frozenset()))
+        only = widgets.Dropdown(
+            options=[(ONLY, None), *((check.description, code) for code, check in checks.items())],
+            description="Only this",
+        )
+
+        def keep_only(change):
+            if change["new"] is not None:
+                self._keep(column, frozenset([change["new"]]))
+                only.value = None
+
+        only.observe(keep_only, "value")
+        buttons, boxes = widgets.Box([every, none, only]), widgets.Box(list(checks.values()))
+        buttons.add_class("explorer-buttons")
+        boxes.add_class("explorer-checks")
+        group = widgets.VBox([widgets.HTML(f"<h3>{escape(views.GROUPS[column][0])}</h3>"), boxes, buttons])
+        group.add_class("explorer-group")
+        return group
 
 
 def _controls(evidence):
@@ -184,14 +337,6 @@ def _single(evidence, slug):
 
 def _checks(levels):
     return {code: widgets.Checkbox(value=True, description=label, indent=False) for code, label in levels.items()}
-
-
-def _group(heading, checks):
-    inside = widgets.Box(checks)
-    inside.add_class("explorer-checks")
-    group = widgets.VBox([widgets.HTML(f"<h3>{escape(heading)}</h3>"), inside])
-    group.add_class("explorer-group")
-    return group
 
 
 def _place(name=""):
