@@ -82,9 +82,9 @@ fits = {(d.name, d.family): models.fit_battery(d, settings) for d in domains}
 main = {key: fitted[models.MAIN] for key, fitted in fits.items()}
 pooled = models.pooled_table([fit for fitted in fits.values() for fit in fitted.values()])
 write_table(pooled, "tables/pooled_outcomes.csv")
-shared = ["outcome_domain", "family", "trials", "n", "effect", "ci_low", "ci_high"]
+shared = ["outcome_domain", "family", "event", "trials", "n", "effect", "ci_low", "ci_high"]
 by_main = pooled.loc[pooled["model"].eq(models.MAIN), [*shared, "pi_low", "pi_high", "i2"]]
-readable(by_main.replace({"outcome_domain": labels}).astype({"n": int}))
+readable(by_main.astype({"n": int}))
 
 # %%
 fitted = pooled["effect"].notna()
@@ -268,7 +268,7 @@ small = pd.DataFrame(
 )
 write_table(small, "tables/small_study_effects.csv")
 columns = ["outcome_domain", "trials", "egger_slope", "egger_p", "size_p", "rank_p", "interpreted"]
-readable(small[columns].replace({"outcome_domain": labels}), 3)
+readable(small[columns], 3)
 
 # %%
 read = small[small["interpreted"]]
@@ -298,7 +298,7 @@ in_absolute_terms = pd.DataFrame(
 write_table(in_absolute_terms, "tables/absolute_effects.csv")
 columns = ["outcome_domain", "nnt_kraemer_kupfer", "nnt_furukawa", "nnt_risk_ratio", "points"]
 columns += ["probability_above_0", "probability_above_small"]
-readable(in_absolute_terms[columns].replace({"outcome_domain": labels}))
+readable(in_absolute_terms[columns])
 
 # %%
 Markdown("\n".join(f"- {sentences.absolute_text(row, labels)}" for row in in_absolute_terms.to_dict("records")))

@@ -184,7 +184,7 @@ Markdown(
 items = [name for item in fidelity_items for name in (item, f"{item}{ABSENT}")]
 fidelity = alone[alone["outcome"].eq(ALL_RECOVERY) & alone["moderator"].isin(items)]
 fidelity = fidelity.assign(moderator=fidelity["moderator"].map(headings))
-readable(fidelity[["moderator", "level", "k", "n", "effect", "ci_low", "ci_high", "p_between", "warning"]])
+readable(fidelity[["family", "moderator", "level", "k", "n", "effect", "ci_low", "ci_high", "p_between", "warning"]])
 
 # %%
 told = everything[list(fidelity_items)].ne("nr")
@@ -216,7 +216,7 @@ tables += [
 regressions = pd.concat(tables, ignore_index=True)
 write_table(regressions, "tables/meta_regression.csv")
 slopes = regressions[regressions["term"].ne("intercept")]
-shown = "outcome term estimate ci_low ci_high p_value p_permutation k r2 warning note".split()
+shown = "family outcome term estimate ci_low ci_high p_value p_permutation k r2 warning note".split()
 single = slopes[slopes["model"].eq("single")]
 readable(single[shown].replace({"outcome": names_of_outcomes, "term": named_terms}), 3)
 
@@ -351,7 +351,8 @@ by_length = pd.concat(parts, ignore_index=True)
 by_length = pooled_by(by_length, by_length["length"], lengths, few_trials_subgroup)
 over_time = pd.concat([by_period.assign(split="period"), by_length.assign(split="follow-up")])
 write_table(over_time, "tables/digital_over_time.csv")
-readable(over_time[["split", "label", "k", "n", "effect", "ci_low", "ci_high", "tau2", "warning"]])
+columns = ["split", "label", "k", "n", "family", "effect", "ci_low", "ci_high", "tau2", "warning"]
+readable(over_time.assign(family="smd")[columns])
 
 # %%
 counts = participants(studies, outcomes)

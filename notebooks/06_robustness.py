@@ -63,7 +63,6 @@ from peersupport.pool import models
 from peersupport.store.codebook import codebook
 from peersupport.store.pictures import write_figure
 from peersupport.store.tables import read_table, write_table
-from peersupport.text.numbers import shown as as_read
 from peersupport.text.screen import readable
 from peersupport.text.sentences import curve_text
 
@@ -160,10 +159,9 @@ write_table(summary, "tables/multiverse_summary.csv")
 
 # %%
 shown = summary.assign(outcome=[names[key] for key in data]).set_index("outcome")
-columns = ["trials", "estimable", "main_effect", "median", "lowest", "highest", "share_ci_above_0", "share_ci_below_0"]
-printed = [[as_read(value, r.family, r.event) for value in r[columns[2:6]]] for _, r in shown.iterrows()]
-shown[columns[2:6]] = pd.DataFrame(printed, shown.index, dtype=object)
-display(readable(shown[[*columns, "p_median", "p_share"]].rename_axis("outcome").reset_index(), 3))
+columns = ["family", "event", "trials", "estimable", "main_effect", "median", "lowest", "highest"]
+columns += ["share_ci_above_0", "share_ci_below_0", "p_median", "p_share"]
+display(readable(shown.reset_index()[["outcome", *columns]], 3))
 strong = shown[shown.share_ci_above_0 > 0.95].index
 weak = shown[shown.share_ci_above_0 < 0.5].index
 Markdown(

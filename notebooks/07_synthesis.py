@@ -38,6 +38,7 @@ from peersupport.figures import style, synthesis
 from peersupport.moderate.trials import ALL_RECOVERY, study_facts, trial_table
 from peersupport.pool import models
 from peersupport.report.answers import answers, readme_block
+from peersupport.report.claims import carried
 from peersupport.store.codebook import codebook
 from peersupport.store.pictures import write_figure
 from peersupport.store.project import processed, project_root, setting
@@ -143,8 +144,9 @@ Markdown(
 )
 
 # %%
-shown = ["claim_id", "claim", "verdict", "estimate", "ci_low", "ci_high", "k", "n", "quantity", "reason", "known"]
-readable(ledger.assign(verdict=ledger["verdict"].map(words))[shown])
+shown = ["claim_id", "claim", "verdict", "number", "k", "n", "reason", "known"]
+told = ledger.assign(verdict=ledger["verdict"].map(words), number=[carried(row) for row in ledger.itertuples()])
+readable(told[shown])
 
 # %% [markdown]
 # ## How certain is each result
@@ -178,8 +180,10 @@ shown = findings.assign(
     certainty=findings["certainty"].map(grade.LEVEL_LABELS),
     suggested=findings["certainty_suggested"].map(grade.LEVEL_LABELS),
 )
-columns = ["outcome", "family", "k", "n", "effect", "ci_low", "ci_high", "more_per_1000", "suggested", "certainty"]
-readable(shown[columns])
+per_1000 = {(one.name, one.family): one.per_1000() for one in answers().values()}
+shown["in_1000_people"] = [per_1000[key] for key in zip(shown["outcome_domain"], shown["family"], strict=True)]
+columns = ["outcome_domain", "family", "k", "n", "effect", "ci_low", "ci_high", "in_1000_people"]
+readable(shown[[*columns, "suggested", "certainty"]])
 
 # %%
 steps = shown.melt(["outcome", "family"], list(grade.DOMAINS), "domain", "downgrade")

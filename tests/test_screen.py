@@ -58,3 +58,10 @@ def test_numbers_have_a_true_minus_and_thousands(value, digits, expected):
 def test_markup_in_a_cell_is_shown():
     html = readable(pd.DataFrame({"<b>": ["<script>"], "n": [1]})).data
     assert "<script>" not in html and "&lt;script&gt;" in html and "<b>" not in html
+
+
+def test_a_p_value_is_never_zero_and_a_count_has_no_decimals():
+    table = pd.DataFrame({"p_value": [0.00001, 0.5], "n": [1234.0, float("nan")], "tau2": [0.0, 0.125]})
+    html = readable(table).data
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", html)
+    assert cells == ["&lt; 0.001", "1,234", "0.00", "0.500", "", "0.12"]

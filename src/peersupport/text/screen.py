@@ -4,13 +4,14 @@ Names of columns and codes become words here, once for all notebooks, and every 
 """
 
 import re
+from functools import partial
 
 import pandas as pd
 from IPython.display import HTML
 from pandas.io.formats.style import Styler
 
 from peersupport.effects.pools import outcome_labels
-from peersupport.store.codebook import AVOID, codebook
+from peersupport.store.codebook import AVOID, DIRECTIONS, codebook
 from peersupport.text.numbers import shown, span
 
 SCROLL = "max-height: 30em; overflow: auto"
@@ -71,12 +72,31 @@ def readable(table: pd.DataFrame, digits: int = 2) -> HTML:
     words = in_words(table.reset_index(drop=True))
     text = [column for column in words if not pd.api.types.is_numeric_dtype(words[column])]
     styled = Styler(words, uuid_len=0).hide(axis="index")
-    styled = styled.format(lambda value: number(value, digits), na_rep="", escape="html")
+    for column in words.columns.difference(text, sort=False):
+        here = 0 if is_whole(words[column]) else digits
+        show = p_number if is_p(column) else partial(number, digits=here)
+        styled = styled.format(show, na_rep="", subset=[column])
     styled = styled.format(na_rep="", escape="html", subset=text) if text else styled
     styled = styled.format_index(escape="html", axis="columns")
     left = [{"selector": part, "props": "text-align: left"} for part in ("td", "th")]
     styled = styled.set_table_styles({column: left for column in text})
     return HTML(f'<div style="{SCROLL}">{styled.to_html()}</div>')
+
+
+def is_p(name) -> bool:
+    """Whether a column, by its head, holds p values."""
+    return bool(re.match(r"p($|,| of )", str(name)) or re.search(r", p$", str(name)))
+
+
+def p_number(value: float) -> str:
+    """0.042, of HTML."""
+    return "&lt; 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def is_whole(column: pd.Series) -> bool:
+    """Whether a column of numbers holds counts, be it as floats because some are missing."""
+    known = column.dropna()
+    return bool((known.astype(float) % 1 == 0).all())
 
 
 def number(value, digits: int) -> str:
@@ -126,7 +146,9 @@ def event_of(row: dict) -> str:
     told = row.get("event")
     if isinstance(told, str) or row["family"] == "smd":
         return told if isinstance(told, str) else ""
-    book, name = codebook(), row.get("outcome_domain")
+    book, name = codebook(), row.get("outcome_domain", "")
+    if (other := name.rpartition("_")[2]) in DIRECTIONS:
+        return other
     return book["events"].get(name) or book["unions"].get(name, {}).get("events") or AVOID
 
 
