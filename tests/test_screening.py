@@ -110,6 +110,13 @@ def test_the_most_promising_stands_first(exports):
     assert left.title.iloc[0].startswith("Peers who")
 
 
+def test_what_one_export_lacks_another_gives():
+    found, _ = read_exports({"a.csv": scopus(0), "b.nbib": pubmed(0)})
+    found = deduplicate(found.assign(record=screening.record_ids(found)))
+    [row] = screening.rank(found, LOG).to_dict("records")
+    assert (row["database"], row["abstract"], row["pmid"]) == ("Scopus", "Made up.", "90000000")
+
+
 def test_a_record_keeps_its_name_in_a_later_export(exports):
     later, _ = read_exports({"other.csv": scopus(1)})
     assert screening.record_ids(later).tolist() == [exports.record[1]]

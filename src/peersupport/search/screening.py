@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 
 from peersupport.search.identity import doi_keys, folded, normal_doi, other_work, pmid_in
 from peersupport.search.recall import decided
+from peersupport.search.record import DETAILS
 
 SCREEN = "rank record score title authors year journal doi pmid abstract database file".split()
 RIS_TAGS = {"title": "TI", "year": "PY", "journal": "T2", "doi": "DO", "abstract": "AB", "database": "DB"}
@@ -64,7 +65,7 @@ def rank(records: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
     """SCREEN of the records to be screened, most promising first: those that are no duplicates and that the log has not
     decided (`decided_before`). score: the model's, of titles, between 0 and 1; NaN where the log holds too little to
     train it, and then in the order of the exports."""
-    left = records[~records.duplicate & decided_before(records, log).isna()]
+    left = _filled(records)[~records.duplicate & decided_before(records, log).isna()]
     trained = decided(log)
     score = np.full(len(left), np.nan)
     if trained.included.value_counts().reindex([True, False], fill_value=0).min() >= FOLDS and len(left):
@@ -72,6 +73,15 @@ def rank(records: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
     left = left.assign(score=score.round(4), record=record_ids(records)[left.index])
     left = left.sort_values("score", ascending=False, kind="stable", na_position="last")
     return left.assign(rank=np.arange(1, len(left) + 1))[SCREEN].reset_index(drop=True)
+
+
+def _filled(records):
+    """Records in which what is blank is what the first of their duplicates says: one database's export has an abstract
+    where another's has none."""
+    kept = records.duplicate_of.fillna(records.index.to_series())
+    told = records[[*DETAILS, "doi", "pmid", "year"]]
+    first = told.mask(told.eq("")).groupby(kept).transform("first").fillna("")
+    return records.assign(**{name: told[name].where(told[name].ne(""), first[name]) for name in told})
 
 
 def as_ris(ranked: pd.DataFrame) -> str:
