@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 set -euo pipefail
+called_from=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")"
 root=$PWD
 
@@ -17,6 +18,9 @@ Usage: ./run_all.sh [option]
   --check      style, pairs of .py and .ipynb, manifest, tests, and the stored
                outputs against a fresh run of every notebook; changes nothing
   --check-all  the same, and the long sweeps, which renew docs/sweeps/
+  --changes [REF]   what moved since a git ref or in a FOLDER (default: the
+               last other data), each move with a sentence and its cause
+  --preview FOLDER  new rows, checked, and what they would move; no change
   --lab        open JupyterLab in the environment of the notebooks
   --explore    open the explorer as a page on this machine, until Ctrl+C
   --report     make report/, a site of the stored results that opens from disk
@@ -153,6 +157,11 @@ isolate() {
     [[ -n $(ls "$MPLCONFIGDIR") ]] || "$bin/python" -c 'import matplotlib.font_manager' 2>/dev/null
 }
 
+# A folder that is named from where the caller stood, or from here.
+place() {
+    if [[ $1 != /* && -e $called_from/$1 ]]; then echo "$called_from/$1"; else echo "$1"; fi
+}
+
 task=(-m peersupport.chain run)
 while (($#)); do
     case $1 in
@@ -169,6 +178,18 @@ while (($#)); do
         --verify) task=(-m peersupport.chain verify) ;;
         --check) task=(-m peersupport.chain check) ;;
         --check-all) task=(-m peersupport.chain check --all) ;;
+        --changes)
+            task=(-m peersupport.chain changes)
+            if [[ $# -ge 2 && $2 != --* ]]; then
+                task+=("$(place "$2")")
+                shift
+            fi
+            ;;
+        --preview)
+            [[ $# -ge 2 ]] || stop "--preview needs a folder of new rows, such as --preview ../wave4." 2
+            task=(-m peersupport.chain preview "$(place "$2")")
+            shift
+            ;;
         --lab) task=(-m jupyterlab) ;;
         --report) task=(-m peersupport.report) ;;
         --explore) task=(-m peersupport.explorer.page) ;;

@@ -40,6 +40,7 @@ from peersupport.search.duplicates import deduplicate, match, possible_duplicate
 from peersupport.search.exports import read_exports
 from peersupport.search.record import DETAILS
 from peersupport.search.screening import record_ids
+from peersupport.store import version
 from peersupport.store.codebook import codebook, labels
 from peersupport.store.pictures import write_figure
 from peersupport.store.sheets import read_raw
@@ -322,5 +323,11 @@ write_table(exclusions, "exclusions.csv")
 for name in ("reviews", "grade"):
     write_table(clean.as_numbers(raw[name], book["sheets"][name]), f"{name}.csv")
 write_table(raw["claims"], "claims.csv")
-handed_on = len(chosen) + len(exclusions)
-Markdown(f"{len(chosen)} effects and {len(exclusions)} exclusions make {handed_on} of {len(tables['outcomes'])} rows.")
+
+# %%
+counts = {"studies": len(tables["studies"]), "outcome_rows": len(tables["outcomes"]), "records": len(raw["records"])}
+stale = version.miscounts(version.data_version(), counts)
+Markdown(
+    f"{len(chosen)} effects and {len(exclusions)} exclusions make {len(chosen) + len(exclusions)} of "
+    f"{counts['outcome_rows']} rows. {version.version_words()}. {'. '.join(stale)}"
+)

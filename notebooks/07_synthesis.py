@@ -43,6 +43,7 @@ from peersupport.store.codebook import codebook
 from peersupport.store.pictures import write_figure
 from peersupport.store.project import processed, project_root, setting
 from peersupport.store.tables import read_reference, read_table, write_document, write_table
+from peersupport.store.version import version_facts, version_words
 from peersupport.text.screen import readable
 
 style.use_style()
@@ -261,8 +262,10 @@ flow = read_table("tables/prisma.csv")
 numbers = manuscript.numbers(
     flow, studies, people, findings, main, ledger, barriers, followed, long_follow_up_weeks, labels
 )
-paragraph = manuscript.results_paragraph(numbers, ledger)
-write_document(json.dumps(numbers, indent=1, ensure_ascii=False) + "\n", "manuscript_numbers.json")
+paragraph = f"{manuscript.results_paragraph(numbers, ledger)}\n{version_words()}.\n"
+write_document(
+    json.dumps({"data": version_facts()} | numbers, indent=1, ensure_ascii=False) + "\n", "manuscript_numbers.json"
+)
 write_document(paragraph, "results_paragraph.md")
 Markdown(paragraph)
 

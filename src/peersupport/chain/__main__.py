@@ -1,6 +1,7 @@
 """Runs the numbered notebooks in order, and checks that what is stored is what they give today.
 
-Run from the project's folder: python -m peersupport.chain run [--from NN] | verify | check [--all]
+Run from the project's folder: python -m peersupport.chain run [--from NN] | verify | check [--all] | changes [REF] |
+preview FOLDER
 """
 
 import argparse
@@ -42,6 +43,8 @@ def main(arguments=None):
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run").add_argument("--from", dest="start", metavar="NN")
     commands.add_parser("verify")
+    commands.add_parser("changes").add_argument("wanted", nargs="?", metavar="REF")
+    commands.add_parser("preview").add_argument("folder", metavar="FOLDER")
     commands.add_parser("check").add_argument("--all", dest="everything", action="store_true")
     options = parser.parse_args(arguments)
     root = Path.cwd()
@@ -51,6 +54,15 @@ def main(arguments=None):
                 return 0 if verify(root) else 1
             if options.command == "check":
                 return 0 if check(root, options.everything) else 1
+            if options.command == "changes":
+                from peersupport.chain.changes import compare_with  # they bring the libraries of the analysis
+
+                compare_with(root, options.wanted)
+                return 0
+            if options.command == "preview":
+                from peersupport.chain.preview import preview
+
+                return 0 if preview(root, Path(options.folder)) else 1
             run(root, options.start)
             return 0
     except (Problem, Ended) as problem:

@@ -4,7 +4,17 @@ import ast
 import hashlib
 from pathlib import Path
 
-from peersupport.chain.outputs import COLUMNS, MANIFEST, NOT_READ, ORIGINS, PACKAGE, as_csv, output_stamps, read_rows
+from peersupport.chain.outputs import (
+    COLUMNS,
+    MANIFEST,
+    NOT_READ,
+    ORIGINS,
+    PACKAGE,
+    VERSION,
+    as_csv,
+    output_stamps,
+    read_rows,
+)
 
 
 def digest(*parts):
@@ -54,7 +64,8 @@ def digest_of_files(root, paths):
 def sheet_files(root):
     processed = root / "data/processed"
     found = (p for p in (root / "data").rglob("*") if p.is_file() and processed not in p.parents)
-    return [p for p in found if p.suffix not in NOT_READ and not p.name.startswith((".", "~"))]
+    read = (p for p in found if p.suffix not in NOT_READ or p.name == VERSION)
+    return [p for p in read if not p.name.startswith((".", "~"))]
 
 
 def modules(root, script):

@@ -12,17 +12,24 @@ import shutil
 OUTPUT_FOLDERS = ("data/processed", "figures")
 MANIFEST = "data/processed/manifest.csv"
 FIGURE_INDEX = "figures/index.csv"
+CHANGES = (  # written by --changes alone: no notebook's outputs
+    "data/processed/changes.md",
+    "data/processed/tables/changes.csv",
+    "figures/changes.svg",
+    "figures/changes.png",
+)
 ORIGINS = ("raw_sheets", "code", "parameters")
 COLUMNS = ("file", "sha256", "bytes", "notebook", *ORIGINS)
 PACKAGE = "peersupport"
 NOT_READ = (".md", "")  # documentation beside the sheets
+VERSION = "VERSION"  # but this is read
 
 
 def output_stamps(root):
-    """Path to what changes when a file is written again, for every output but the manifest."""
+    """Path to what changes when a file is written again, for every output of a notebook."""
     files = [p for folder in OUTPUT_FOLDERS for p in (root / folder).rglob("*") if p.is_file()]
     paths = {p.relative_to(root).as_posix(): p for p in sorted(files) if not p.name.startswith(".")}
-    return {path: stamp(p.stat()) for path, p in paths.items() if path != MANIFEST}
+    return {path: stamp(p.stat()) for path, p in paths.items() if path not in (MANIFEST, *CHANGES)}
 
 
 def stamp(status):

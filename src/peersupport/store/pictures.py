@@ -43,6 +43,13 @@ def write_figure(figure, name: str, *, notebook: str, title: str, alt_text: str)
     Returns the picture to show in a notebook, and closes the figure, which would be shown once more.
     """
     folder = project_root() / "figures"
+    save_figure(figure, folder, name, title=title, alt_text=alt_text)
+    _index_figure(folder / "index.csv", name, notebook, title, alt_text)
+    return Picture(folder / f"{name}.png", alt_text)
+
+
+def save_figure(figure, folder: Path, name: str, *, title: str, alt_text: str) -> None:
+    """Write NAME.svg and NAME.png (300 dpi) into the folder, and close the figure."""
     folder.mkdir(exist_ok=True)
     about = {"Title": title, "Description": alt_text}
     inside(folder, name)
@@ -53,9 +60,7 @@ def write_figure(figure, name: str, *, notebook: str, title: str, alt_text: str)
             part = folder / f".{name}.{suffix}"
             figure.savefig(part, format=suffix, dpi=DPI, metadata=metadata)
             os.replace(part, folder / f"{name}.{suffix}")
-    _index_figure(folder / "index.csv", name, notebook, title, alt_text)
     plt.close(figure)
-    return Picture(folder / f"{name}.png", alt_text)
 
 
 def _lay_out(figure):
