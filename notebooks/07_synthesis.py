@@ -21,20 +21,22 @@ within_trial_correlation = 0.6
 vote_majority = 0.7
 baseline_risk = 0.2
 long_follow_up_weeks = 26
+cumulative_from = 2012
 
 # %%
 import json
 
 import pandas as pd
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
-from peersupport.conclude import claims, grade, manuscript, reviews
+from peersupport.conclude import claims, cumulative, grade, manuscript, reviews
 from peersupport.conclude.evidence import Evidence, votes_for_claims
 from peersupport.describe.studies import one_per_trial, participants
 from peersupport.describe.votes import row_directions
 from peersupport.effects.pools import outcome_labels
 from peersupport.effects.select import name_instrument
 from peersupport.figures import style, synthesis
+from peersupport.figures.cumulative import through_the_years
 from peersupport.moderate.trials import ALL_RECOVERY, study_facts, trial_table
 from peersupport.pool import models
 from peersupport.report.answers import answers, readme_block
@@ -150,6 +152,45 @@ told = ledger.assign(verdict=ledger["verdict"].map(words), number=[carried(row) 
 readable(told[shown])
 
 # %% [markdown]
+# ## Since when
+#
+# A review that is looked at again with every new trial finds something sooner or later, as chance goes on. So each
+# pooled result is shown as it would have stood at the end of each year, and beside its plain interval the one that so
+# many looks allow: O'Brien-Fleming type bounds, as in trial sequential analysis, with the spread between trials in the
+# information. What is required is the information that finds the smallest effect that matters, as often as the rules of
+# certainty ask.
+
+# %%
+rules = grade.Rules(**setting("grade"))
+choices = models.Settings(within_trial_correlation, minimum_trials)
+until = int(effects["year"].max())
+years = cumulative.by_year(domains, choices, rules, cumulative_from, until)
+write_table(years, "tables/cumulative.csv")
+stood = cumulative.summary(years, labels)
+crossed = stood["monitored"].eq("crossed").sum()
+text = f"{len(stood)} pooled results at the end of each year from {cumulative_from} to {until}"
+picture = write_figure(
+    through_the_years(years, labels),
+    "07_cumulative",
+    notebook=here,
+    title="Pooled results through the years, with the interval that repeated looks allow",
+    alt_text=f"Small panels: {text}; {crossed} crossed a monitoring bound.",
+)
+
+# %%
+display(picture)
+display(readable(stood.drop(columns="monitored")))
+told = stood[stood["verdict"].ne(cumulative.VERDICTS["open"])]
+listed = "; ".join(f"{r.outcome} since {r.since}" for r in told.itertuples())
+hopeful = told[told["monitored"].eq("open")]["outcome"]
+Markdown(
+    f"{text}. The interval leaves no difference out: {listed or 'nowhere'} ({cumulative_from} stands for that year or "
+    f"an earlier one). Of {stood['monitored'].ne('').sum()} that can be monitored, {crossed} crossed a bound; "
+    f"{', '.join(hopeful) or 'none'} did not although the plain interval leaves no difference out. "
+    f"{stood['monitored'].eq('').sum()} rest on too few trials to be monitored: their row says so."
+)
+
+# %% [markdown]
 # ## How certain is each result
 #
 # GRADE is a judgement. Rules make a first suggestion that anyone can check, domain by domain, with its reason; what the
@@ -170,7 +211,7 @@ findings = grade.summary_of_findings(
     read_table("tables/small_study_effects.csv"),
     read_table("tables/absolute_effects.csv"),
     overrides,
-    rules=grade.Rules(**setting("grade")),
+    rules=rules,
     baseline=baseline_risk,
 )
 write_table(findings, "tables/summary_of_findings.csv")
@@ -276,7 +317,7 @@ Markdown(paragraph)
 # it into README.md, between two marks, so that nobody has to keep it by hand.
 
 # %%
-block = readme_block(answers())
+block = f"{readme_block(answers())}\n{version_words()}.\n"
 write_document(block, "readme_answers.md")
 Markdown(block)
 

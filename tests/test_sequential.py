@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from peersupport.conclude import cumulative
+from peersupport.conclude import cumulative, grade
+from peersupport.effects.pools import Domain
 from peersupport.pool import models, sequential
 
 PRINTED = {  # O'Brien-Fleming type spending, two-sided 5%: the R packages ldbounds, gsDesign (sfLDOF) and rpact (asOF)
@@ -51,10 +52,10 @@ def trials(*rows):
     """(trial, year, effect, variance) as selected effects of one domain."""
     table = pd.DataFrame(rows, columns=["trial", "year", "effect", "variance"])
     about = dict(study=table.trial, outcome_domain="hope", recovery_type="", family="smd", n_arm1=50, n_arm2=50)
-    return models.Domain("hope", "smd", table.assign(**about, selected=True, method="means", design="rct"))
+    return Domain("hope", "smd", table.assign(**about, selected=True, method="means", design="rct"))
 
 
-SETTINGS = models.Settings()
+SETTINGS, RULES = models.Settings(), grade.Rules()
 FIVE = trials(
     ("A", 2010, 0.3, 0.02),
     ("B", 2012, 0.5, 0.03),
@@ -65,10 +66,10 @@ FIVE = trials(
 
 
 def test_each_year_is_the_main_model_on_the_trials_until_then():
-    table = cumulative.by_year([FIVE], SETTINGS, 2012, 2020).set_index("year")
+    table = cumulative.by_year([FIVE], SETTINGS, RULES, 2012, 2020).set_index("year")
     assert table.loc[[2012, 2013], "verdict"].tolist() == ["too_few"] * 2 and table.loc[2014, "k"] == 3
     rows = FIVE.rows[FIVE.rows.year <= 2018]
-    alone = models.fit_model(models.Domain("hope", "smd", rows), models.MAIN, SETTINGS)
+    alone = models.fit_model(Domain("hope", "smd", rows), models.MAIN, SETTINGS)
     assert table.loc[2018, ["effect", "ci_low", "ci_high"]].tolist() == [alone.effect, alone.ci_low, alone.ci_high]
     last = table.iloc[-1]
     assert last.verdict == "above" and last.since == table.index[table.verdict.eq("above")][0]
@@ -82,14 +83,14 @@ def test_a_verdict_that_came_back_counts_from_its_return():
         ("D", 2014, -0.9, 0.01),
         *((f"E{i}", 2016, 0.5 + i / 100, 0.005) for i in range(12)),
     )
-    table = cumulative.by_year([turned], SETTINGS, 2012, 2018).set_index("year")
+    table = cumulative.by_year([turned], SETTINGS, RULES, 2012, 2018).set_index("year")
     assert table.loc[[2012, 2014, 2016], "verdict"].tolist() == ["above", "open", "above"]
     assert (table["since"] == 2016).all()
 
 
 def test_monitoring_is_that_of_the_fixed_weights_when_trials_agree():
     """tau2 0: z is the weighted sum over the root of the weights' sum, by hand for the trials until 2018."""
-    table = cumulative.by_year([FIVE], SETTINGS, 2012, 2020).set_index("year")
+    table = cumulative.by_year([FIVE], SETTINGS, RULES, 2012, 2020).set_index("year")
     weights = np.array([1 / 0.02, 1 / 0.03, 1 / 0.02, 1 / 0.01])
     z = weights @ [0.3, 0.5, 0.4, 0.35] / np.sqrt(weights.sum())
     row = table.loc[2018]
@@ -99,6 +100,6 @@ def test_monitoring_is_that_of_the_fixed_weights_when_trials_agree():
 
 
 def test_a_pool_that_is_too_thin_says_why_it_is_not_monitored():
-    table = cumulative.by_year([trials(("A", 2012, 0.1, 0.1), ("B", 2013, 0.2, 0.1))], SETTINGS, 2012, 2014)
+    table = cumulative.by_year([trials(("A", 2012, 0.1, 0.1), ("B", 2013, 0.2, 0.1))], SETTINGS, RULES, 2012, 2014)
     assert table["monitored"].eq("").all() and table["z"].isna().all()
     assert table["note"].str.contains("2 trials left, 3 needed").all()

@@ -22,6 +22,7 @@ from peersupport.chain.pairs import Problem, numbered_notebooks
 from peersupport.chain.run import copy_inputs, expected_origins, fresh_copy, run_notebooks
 from peersupport.chain.side_by_side import Ended, file_names, forerunners
 from peersupport.conclude.changes import TABLES, State, Words, changes, page
+from peersupport.effects.pools import WORDS, outcome_labels
 from peersupport.figures import style
 from peersupport.figures.changes import before_and_now
 from peersupport.pool.models import MAIN
@@ -89,14 +90,15 @@ def refuse_stale(root):
 def words_of(root):
     """Labels as the codebook has them."""
     book = read_codebook((root / "data/raw/codebook.yml").read_text("utf-8"))
-    codes, unions = book["codes"], book["unions"]
-    outcomes = codes["outcome_domain"] | codes.get("recovery_type", {})
+    codes, unions, events = book["codes"], book["unions"], book["events"]
     themes = {theme: label for group in codes.get("theme_group", {}) for theme, label in codes.get(group, {}).items()}
+    both = {f"{domain}_{direction}": direction for domain in events for direction in WORDS}
     return Words(
-        outcomes | {name: union["label"] for name, union in unions.items()},
+        outcome_labels(book),
         themes,
         {name: union["domains"] for name, union in unions.items()},
         book["arms"]["arm1"]["name"],
+        both | events | {name: union["events"] for name, union in unions.items() if union.get("events")},
     )
 
 

@@ -69,17 +69,28 @@ class State:
 
 @dataclass(frozen=True)
 class Words:
-    """Labels of outcomes and themes, the domains that a pool joins, and what arm 1 is called."""
+    """Labels of outcomes and themes, the domains that a pool joins, what arm 1 is called, events by pool.
+
+    events: avoid or wanted; a ratio of an event to be avoided is told as it is, not turned.
+    """
 
     outcomes: Mapping[str, str]
     themes: Mapping[str, str]
     unions: Mapping[str, list[str]] = field(default_factory=dict)
     arm1: str = "arm 1"
+    events: Mapping[str, str] = field(default_factory=dict)
 
     def outcome(self, pool: tuple[str, str]) -> str:
         """What a pool (outcome_domain, family) is called."""
         name = self.outcomes.get(pool[0], pool[0].replace("_", " ").capitalize())
-        return name + (" (risk ratio)" if pool[1] == "log_rr" else "")
+        if pool[1] == "smd":
+            return name
+        better = {"avoid": "fewer", "wanted": "more"}.get(self.events.get(pool[0], ""))
+        return f"{name} (risk ratio{f'; {better} is better' if better else ', above 1 is better'})"
+
+    def turn(self, pool: tuple[str, str]) -> int:
+        """-1 where effects, which are stored as above 0 for the better, are of an event to be avoided."""
+        return -1 if pool[1] != "smd" and self.events.get(pool[0]) == "avoid" else 1
 
 
 def changes(before: State, now: State, words: Words, between: State | None = None) -> pd.DataFrame:
@@ -197,11 +208,11 @@ def _pooled(before, now, between, words) -> Iterator[dict]:
         yield _row(
             "pooled_result",
             label,
-            _effect(was, pool[1]),
-            _effect(is_, pool[1]),
+            _effect(was, pool, words),
+            _effect(is_, pool, words),
             cause,
             _importance(was, is_),
-            _pooled_sentence(label, pool[1], numbers, trials, cause),
+            _pooled_sentence(label, pool, words, numbers, trials, cause),
             outcome_domain=pool[0],
             family=pool[1],
             **{f"{name}_{state}": values[name] for state, values in numbers.items() for name in NUMBERS},
@@ -249,16 +260,18 @@ def _side(row):
     return np.sign(row["ci_low"]) * (np.sign(row["ci_low"]) == np.sign(row["ci_high"]))
 
 
-def _pooled_sentence(label, family, numbers, trials, cause):
+def _pooled_sentence(label, pool, words, numbers, trials, cause):
     was, is_ = numbers["before"], numbers["now"]
     if np.isnan(was["effect"]):
-        told = f"{label}: pooled now, {_effect(is_, family)}; before, too few trials to pool."
+        told = f"{label}: pooled now, {_effect(is_, pool, words)}; before, too few trials to pool."
     elif np.isnan(is_["effect"]):
-        told = f"{label}: not pooled any more; it was {_effect(was, family)}."
+        told = f"{label}: not pooled any more; it was {_effect(was, pool, words)}."
     else:
-        told = f"{label}: from {_effect(was, family)} to {_effect(is_, family)}{_story(was, is_)}{_due(cause)}."
+        told = (
+            f"{label}: from {_effect(was, pool, words)} to {_effect(is_, pool, words)}{_story(was, is_)}{_due(cause)}."
+        )
         if cause == BOTH and not np.isnan(numbers["between"]["effect"]):
-            told += f" The old data under the new code give {_effect(numbers['between'], family)}."
+            told += f" The old data under the new code give {_effect(numbers['between'], pool, words)}."
     names = {"trials_new": "New", "trials_gone": "Gone", "trials_changed": "With another effect"}
     listed = [f"{names[kind]}: {', '.join(who)}." for kind, who in trials.items() if who]
     return " ".join([told, *listed])
@@ -270,14 +283,19 @@ def _story(was, is_):
     return ", whose interval takes in no effect now" if _side(is_) == 0 else ", whose interval leaves no effect out now"
 
 
-def _effect(row, family):
+def _effect(row, pool, words):
     if np.isnan(row["effect"]):
         return ""
-    name = "g" if family == "smd" else "RR"
-    low, high = (shown(row[end], family) for end in ("ci_low", "ci_high"))
-    return (
-        f"{name} {shown(row['effect'], family)} (95% CI {low} to {high}; {row['k']:.0f} trials, {row['n']:,.0f} people)"
-    )
+    effect, low, high = turned(row, words.turn(pool))
+    name = "g" if pool[1] == "smd" else "RR"
+    numbers = f"{shown(effect, pool[1])} (95% CI {shown(low, pool[1])} to {shown(high, pool[1])}"
+    return f"{name} {numbers}; {row['k']:.0f} trials, {row['n']:,.0f} people)"
+
+
+def turned(row: Mapping, sign: int, ending: str = "") -> tuple[float, float, float]:
+    """Effect and interval with that sign, the lower limit first."""
+    effect, low, high = (sign * row[f"{name}{ending}"] for name in ("effect", "ci_low", "ci_high"))
+    return (effect, low, high) if sign > 0 else (effect, high, low)
 
 
 def _certainty(before, now, between, words) -> Iterator[dict]:

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from peersupport.conclude.grade import RULES
+from peersupport.conclude.grade import Rules
+from peersupport.effects.pools import Domain
 from peersupport.pool import models
 from peersupport.pool.fit import composites
 from peersupport.pool.sequential import looks, monitoring_bounds, required_information
@@ -15,13 +16,13 @@ ALPHA = 0.05
 FEW_TRIALS = 5
 FEW = f"with fewer than {FEW_TRIALS} trials their spread, and so the information that is there, cannot be told"
 VERDICTS = {
-    "above": "interval above no difference",
+    "above": "interval on the better side of no difference",
     "open": "interval with no difference inside",
-    "below": "interval below no difference",
+    "below": "interval on the worse side of no difference",
     "too_few": "too few trials",
 }
 COLUMNS = [
-    *("outcome_domain", "family", "year", "k", "n", "effect", "ci_low", "ci_high", "verdict", "since"),
+    *("outcome_domain", "family", "event", "year", "k", "n", "effect", "ci_low", "ci_high", "verdict", "since"),
     *("share", "z", "bound", "monitored_low", "monitored_high", "monitored", "note"),
 ]
 MONITORED = {
@@ -32,23 +33,23 @@ MONITORED = {
 }
 
 
-def delta(family: str, small_effect: float) -> float:
+def delta(family: str, small_effect: float, rules: Rules) -> float:
     """The effect that monitoring is to find: the smallest g that matters, or GRADE's relative reduction, as log."""
-    return small_effect if family == "smd" else -float(np.log(1 - RULES["risk_reduction"]))
+    return small_effect if family == "smd" else -float(np.log(1 - rules.risk_reduction))
 
 
-def by_year(domains: list[models.Domain], settings: models.Settings, start: int, end: int) -> pd.DataFrame:
+def by_year(domains: list[Domain], settings: models.Settings, rules: Rules, start: int, end: int) -> pd.DataFrame:
     """One row per pool and year from `start` to `end` with COLUMNS: the main model on the trials until then.
 
     verdict: of VERDICTS; since: from which year on it has been that of the last year. share: of the information
     required to find `delta`; z, bound, monitored_low, monitored_high: of monitoring with all trials' spread; note says
     why a pool cannot be monitored. Trials without a year cannot be placed, and are left out.
     """
-    parts = [_one_pool(domain, settings, range(start, end + 1)) for domain in domains]
+    parts = [_one_pool(domain, settings, rules, range(start, end + 1)) for domain in domains]
     return pd.concat(parts, ignore_index=True)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
 
 
-def _one_pool(domain, settings, years):
+def _one_pool(domain, settings, rules, years):
     first = domain.rows.groupby("trial")["year"].transform("min")
     until = {year: int((first <= year).sum()) for year in years}
     fitted = {
@@ -62,12 +63,13 @@ def _one_pool(domain, settings, years):
     table = table.assign(
         outcome_domain=domain.name,
         family=domain.family,
+        event=domain.event,
         k=[fit.trials if fit.k else 0 for fit in fits],
         n=[fit.n for fit in fits],
         verdict=[_verdict(fit) for fit in fits],
     )
     table["since"] = _since(table)
-    return _monitored(table, fits[-1], settings)
+    return _monitored(table, fits[-1], settings, rules)
 
 
 def _verdict(fit):
@@ -82,7 +84,7 @@ def _since(table):
     return int(table["year"].iloc[0 if other.empty else other[-1] + 1])
 
 
-def _monitored(table, last, settings):
+def _monitored(table, last, settings, rules):
     """z, bound and monitored interval at each year's look, with the spread that all trials have.
 
     Where more information is there than required, the error is spread over all that is there.
@@ -98,7 +100,7 @@ def _monitored(table, last, settings):
     years = table["year"][estimated].to_numpy()
     look = np.searchsorted(years, trials["year"].to_numpy(float))
     z, information = looks(trials["effect"], trials["variance"], last.tau2, look, len(years))
-    share = information / required_information(delta(last.family, settings.small_effect), ALPHA, RULES["power"])
+    share = information / required_information(delta(last.family, settings.small_effect, rules), ALPHA, rules.power)
     bound = monitoring_bounds(share / max(1.0, share[-1]), ALPHA)
     half = bound / np.sqrt(information)
     middle = z / np.sqrt(information)
@@ -116,6 +118,6 @@ def summary(table: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
         outcome=last["outcome_domain"].map(labels),
         verdict=last["verdict"].map(VERDICTS),
         monitoring=last["monitored"].map(MONITORED),
-    )[["outcome", "family", "k", "verdict", "since", "share", "z", "bound", "monitoring", "note"]].reset_index(
-        drop=True
-    )
+    )[
+        ["outcome", "family", "k", "verdict", "since", "share", "z", "bound", "monitoring", "monitored", "note"]
+    ].reset_index(drop=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from peersupport.conclude.changes import Words
+from peersupport.conclude.changes import Words, turned
 from peersupport.figures.style import BLACK, BLUE, GREY, PAGE, new_figure
 from peersupport.text.numbers import effect_name, shown
 
@@ -34,28 +34,33 @@ def before_and_now(table: pd.DataFrame, words: Words):
 
 def _panel(axes, rows, family, words):
     for place, row in rows.iterrows():
+        sign = words.turn((row["outcome_domain"], family))
         for state, (shift, edge, face) in STATES.items():
-            values = [row[f"{name}_{state}"] for name in ("effect", "ci_low", "ci_high")]
-            if not np.isnan(values[0]):
-                axes.plot(values[1:], [place + shift] * 2, color=edge, linewidth=1.1)
-                axes.plot(values[0], place + shift, marker="o", color=edge, markerfacecolor=face, markersize=4)
-        axes.text(1.01, place, _numbers(row, family), transform=axes.get_yaxis_transform(), va="center", fontsize=6.5)
+            effect, low, high = turned(row, sign, f"_{state}")
+            if not np.isnan(effect):
+                axes.plot([low, high], [place + shift] * 2, color=edge, linewidth=1.1)
+                axes.plot(effect, place + shift, marker="o", color=edge, markerfacecolor=face, markersize=4)
+        text = _numbers(row, sign, family)
+        axes.text(1.01, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=6.5)
     axes.axvline(0, color=BLACK, linewidth=0.6, zorder=0)
-    axes.set_yticks(range(len(rows)), [words.outcome((name, "smd")) for name in rows["outcome_domain"]])
+    labels = [words.outcome((name, family)).replace(" (risk ratio; ", "\n(") for name in rows["outcome_domain"]]
+    axes.set_yticks(range(len(rows)), labels)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     better = f"; positive favours {words.arm1}" if family == "smd" else ""
     axes.set_xlabel(f"{effect_name(family)} with 95% confidence interval; the line is no difference{better}")
     if family == "log_rr":
-        ticks = np.log([0.25, 0.5, 1, 2, 4, 8])
+        ticks = np.log([0.125, 0.25, 0.5, 1, 2, 4, 8])
         low, high = axes.get_xlim()
         ticks = [tick for tick in ticks if low <= tick <= high]
         axes.set_xticks(ticks, [f"{np.exp(tick):g}" for tick in ticks])
 
 
-def _numbers(row, family):
-    """g 0.20 to 0.26; k 12 to 16."""
+def _numbers(row, sign, family):
+    """0.20 (k 12) to 0.26 (k 16)."""
     was, is_ = (
-        "not pooled" if np.isnan(row[f"effect_{s}"]) else f"{shown(row[f'effect_{s}'], family)} (k {row[f'k_{s}']:.0f})"
-        for s in STATES
+        "not pooled"
+        if np.isnan(row[f"effect_{state}"])
+        else f"{shown(sign * row[f'effect_{state}'], family)} (k {row[f'k_{state}']:.0f})"
+        for state in STATES
     )
     return f"{was} \N{RIGHTWARDS ARROW} {is_}"
