@@ -47,6 +47,7 @@ from peersupport.store.sheets import read_raw
 from peersupport.store.tables import read_reference, read_screening, read_search_exports, write_table
 from peersupport.text.screen import readable
 
+# %%
 style.use_style()
 here = "01_clean_extraction"
 
@@ -240,6 +241,8 @@ variants = {
     ),
     "without corrections": as_printed,
 }
+
+# %%
 settings = models.Settings(within_trial_correlation, minimum_trials)
 moved = models.compare(variants, settings, book)
 write_table(moved, "tables/direction_audit.csv")

@@ -227,3 +227,15 @@ def test_the_default_is_the_newest_tag_with_other_data(two):
     git("add", "-A")
     git("commit", "-qm", "a version")
     assert running.last_other_version(root) == running.git(root, "rev-parse", "HEAD^").decode()[:12]
+
+
+def test_the_report_has_the_page_where_it_was_written(two):
+    from peersupport.report.site import page_of_changes
+
+    root, source = two / "now", two / "source"
+    (source / "extra").mkdir(parents=True)
+    assert page_of_changes(root, source) == {}
+    running.compare_with(root, str(two / "then"))
+    text = page_of_changes(root, source)["changes.md"]
+    assert "# What changed" in text and "from supported to not supported" in text
+    assert (source / "extra/changes.png").is_file() and "(extra/changes.png)" in text

@@ -1,9 +1,11 @@
 """The map: the projection against its authors' values, and every country of the studies on it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from peersupport.figures import world
+from peersupport.intake.rules import unknown_countries
 from peersupport.store.tables import read_reference, read_table
 
 WORLD_BANK_2026 = {"high": 87, "upper_middle": 54, "lower_middle": 50, "low": 25}  # economies, fiscal year 2026
@@ -56,3 +58,12 @@ def test_every_country_of_the_studies_has_its_row():
     studies = read_table("studies.csv")
     found = set(studies["country"].dropna().str.split(";").explode().str.strip())
     assert found <= set(read_reference("countries.csv")["country"])
+
+
+def test_a_code_that_no_country_has_is_named_by_row():
+    sheets = {"coder_a/studies": pd.DataFrame({"country": ["RWA", "GBR; XXX", ""]}, index=[2, 3, 4])}
+    sheets["database/studies"] = pd.DataFrame({"study": ["A"]}, index=[2])
+    found = list(unknown_countries(sheets, set(read_reference("countries.csv")["country"])))
+    assert [(row["sheet"], row["row"], row["value"], row["rule"]) for row in found] == [
+        ("coder_a/studies", 3, "XXX", "country_unknown")
+    ]

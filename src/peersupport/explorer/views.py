@@ -23,6 +23,7 @@ from peersupport.pool.fit import Fit, univariate
 from peersupport.report.studies import labelled, trail_rows
 from peersupport.store import codebook
 from peersupport.store.tables import read_table
+from peersupport.store.version import version_words
 from peersupport.text import sentences
 from peersupport.text.numbers import effect_name, interval, p_text, people, shown, span
 
@@ -196,6 +197,7 @@ def described(evidence: Evidence, choices: Choices) -> dict[str, str]:
     kept = dict(choices.kept)
     years = choices.years or evidence.years
     return {
+        "Data": version_words(),
         "Outcome": outcome_label(evidence, choices.outcome),
         "Model": model_label(evidence, choices.model),
         **{heading: _kept(evidence.levels[column], kept.get(column)) for column, (heading, _) in GROUPS.items()},

@@ -10,6 +10,8 @@ from importlib.resources import files
 import pandas as pd
 
 from peersupport.chain import pairs
+from peersupport.chain.changes import changes_page
+from peersupport.chain.outputs import CHANGES
 from peersupport.report import about as about_pages
 from peersupport.report import claims, glossary, notebooks, outcomes, studies
 from peersupport.report.pictures import stored_figures
@@ -18,6 +20,7 @@ from peersupport.store.project import processed
 from peersupport.store.tables import read_table
 
 SUMMARY = "03_summary_forest"
+LINK_TO_CHANGES = "\n## What changed\n\n[What moved since the version of the data before](changes.md)\n"
 TOP = {  # the pages that the head of every page leads to
     "outcomes/index": "Outcomes",
     "claims": "Claims",
@@ -68,12 +71,26 @@ def pages_about(root, source, pictures):
     (source / "who.json").write_text(json.dumps(about_pages.footer(review)), "utf-8")
     stored = about_pages.store_downloads(root, source / "extra")
     checklist = processed("prisma_checklist.md").read_text("utf-8")
-    return {
-        "about.md": about_pages.about_page(review, outcomes.bias_words()),
+    moved = page_of_changes(root, source)
+    return moved | {
+        "about.md": about_pages.about_page(review, outcomes.bias_words()) + (LINK_TO_CHANGES if moved else ""),
         "download.md": about_pages.download_page(stored, pictures),
         "glossary.md": glossary.page(glossary.terms(source / "glossary.yml")),
         "prisma.md": notebooks.checklist_page(checklist),
     }
+
+
+def page_of_changes(root, source) -> dict[str, str]:
+    """The page that ./run_all.sh --changes wrote, with its figure; nothing where it was never asked for."""
+    text = changes_page(root)
+    if text is None:
+        return {}
+    picture = root / CHANGES[-1]
+    if picture.is_file():
+        shutil.copyfile(picture, source / "extra" / picture.name)
+        title, _, rest = text.partition("\n")
+        text = f"{title}\n\n![Pooled results before and now](extra/{picture.name})\n{rest}"
+    return {"changes.md": f"---\norphan: true\n---\n\n{text}"}
 
 
 def write_data_tables(folder):
