@@ -175,7 +175,7 @@ Markdown(
 
 # %%
 clusters = clean.as_numbers(raw["clusters"], book["sheets"]["clusters"])
-converted, exclusions = effect_sizes(tables["outcomes"], tables["studies"], clusters, assumed_icc, book["events"])
+converted, exclusions = effect_sizes(tables["outcomes"], tables["studies"], clusters, assumed_icc, book)
 routes = converted.groupby(["family", "method", "conversion"]).agg(rows=("row_id", "size"), trials=("trial", "nunique"))
 display(readable(routes.reset_index()))
 display(readable(exclusions.groupby(["reason", "detail"]).size().rename("rows").reset_index()))
@@ -190,8 +190,10 @@ Markdown(
 #
 # One figure per trial, outcome domain and instrument, by a written rule: the end of the intervention before follow-up;
 # means before change scores, events, printed effects and p; of one instrument met twice the better route, and rather a
-# row without a flag. Companion reports count as one trial. Different instruments of one domain both stay and are
-# combined within the trial when the domain is pooled. Notebook 06 asks what other rules would have given.
+# row whose interval is plausible. No choice asks which effect is larger: rows that tie are averaged. Companion reports
+# count as one trial; arms and strata that the sheets tell apart stay apart. Different instruments of one domain both
+# stay and are combined within the trial when the domain is pooled. Studies that are not randomised go through the same
+# rule by themselves. Notebook 06 asks what other rules would have given.
 
 # %%
 chosen = select.select(converted, book["instruments"], time_points, figures_used)
@@ -230,7 +232,7 @@ Markdown(
 
 # %%
 uncorrected = clean.tidy(raw | {"corrections": raw["corrections"].iloc[:0]}, cells, book)
-as_printed, _ = effect_sizes(uncorrected["outcomes"], uncorrected["studies"], clusters, assumed_icc, book["events"])
+as_printed, _ = effect_sizes(uncorrected["outcomes"], uncorrected["studies"], clusters, assumed_icc, book)
 as_printed = select.select(as_printed, book["instruments"], time_points, figures_used)
 variants = {
     "main analysis": chosen,
@@ -239,6 +241,7 @@ variants = {
     "implausibly large effects used too": chosen.assign(
         selected=chosen.selected | chosen.row_id.isin(implausible.row_id)
     ),
+    "without differences standardised by their residual SD": chosen[~signs.has_flag(chosen, "residual_sd")],
     "without corrections": as_printed,
 }
 
@@ -318,7 +321,8 @@ Markdown(
 # %%
 columns = """row_id study trial year outcome_domain recovery_type instrument time_point time_weeks family event effect
 variance ci_low ci_high n_arm1 n_arm2 people randomised method source selected apart selection outcome_type contrast
-higher_is_better conversion assumptions direction_source flags secondary source_url locator""".split()
+higher_is_better conversion assumptions direction_source flags multi_arm1 multi_arm2 stratum secondary
+source_url locator""".split()
 for name, table in tables.items():
     write_table(table, f"{name}.csv")
 write_table(chosen[columns], "effects.csv")

@@ -62,7 +62,7 @@ class Chain:
             return self.results, self.flags
         self.tables = self.tables or tables
         clusters = clean.as_numbers(raw["clusters"], self.book["sheets"]["clusters"])
-        found, _ = routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05, self.book["events"])
+        found, _ = routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05, self.book)
         chosen = select.select(found, self.book["instruments"])
         chosen = chosen.merge(tables["studies"][["study", "year"]], on="study", how="left")
         flags = {(row.row_id, flag) for row in chosen.itertuples() for flag in row.flags.split("; ")}

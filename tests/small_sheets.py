@@ -383,6 +383,7 @@ ROWS = {
         )
     ],
     "grade": [dict(outcome_domain="hope", family="smd", domain="indirectness", downgrade="-1", reason="other helpers")],
+    "arms": [dict(row_id="O0001", stratum="one clinic", reason="example")],
     "clusters": [dict(study="Baker 2022", clusters="20", icc="0.03", locator="page 4")],
     "claims": [
         dict(claim_id="C01", claim="Hope grows.", evidence="pooled_outcomes: hope", rule="supported if above 0")
@@ -436,6 +437,6 @@ def through(raw) -> dict:
     """The tidy tables, and the effects and exclusions that come of them."""
     tables = tidied(raw)
     clusters = clean.as_numbers(raw["clusters"], BOOK["sheets"]["clusters"])
-    found, left_out = routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05, BOOK["events"])
+    found, left_out = routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05, BOOK)
     chosen = select.select(found, BOOK["instruments"])
     return tables | {"effects": chosen, "exclusions": left_out}

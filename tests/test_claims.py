@@ -480,7 +480,7 @@ def ledger_and_paragraph(raw):
     tables = clean.tidy(raw, clean.decisions(raw), book)
     clusters = clean.as_numbers(raw["clusters"], book["sheets"]["clusters"])
     studies, outcomes = tables["studies"], tables["outcomes"]
-    converted, _ = routes.effect_sizes(outcomes, studies, clusters, 0.05, book["events"])
+    converted, _ = routes.effect_sizes(outcomes, studies, clusters, 0.05, book)
     chosen = select.select(converted, book["instruments"]).merge(studies[["study", "year"]], on="study")
     domain = next(d for d in models.domains(chosen, 3, book) if d.name == "empowerment")
     settings = models.Settings()

@@ -67,7 +67,7 @@ NO_CLUSTERS = dict(study=[], clusters=[], icc=[])
 
 
 def sizes(outcomes, studies=NO_ARMS, clusters=NO_CLUSTERS, icc=0.05):
-    return routes.effect_sizes(outcomes, pd.DataFrame(studies), pd.DataFrame(clusters), icc, BOOK["events"])
+    return routes.effect_sizes(outcomes, pd.DataFrame(studies), pd.DataFrame(clusters), icc, BOOK)
 
 
 def one(**cells) -> pd.Series:
@@ -365,6 +365,9 @@ EXCLUDED = {
     "no_standard_deviation": MSD | dict(sd_arm2=None),
     "no_variance": dict(measure="SMD", effect=0.3),
     "ratio_for_continuous": dict(measure="RR", effect=1.3, ci_low=1.1, ci_high=1.5),
+    "no_events": EVENTS | dict(event_arm1=0, event_arm2=0),
+    "rate_ratio": dict(outcome_domain="hospitalisation", measure="IRR", effect=1.3, ci_low=1.1, ci_high=1.5),
+    "p_printed_as_zero": MSD | dict(sd_arm2=None, p_value=0.0, p_operator="=", favours="arm1"),
     "figures_missing": EVENTS | dict(event_arm1=None),
 }
 
@@ -416,7 +419,7 @@ def real():
     book = codebook()
     tables = clean.tidy(raw, clean.decisions(raw), book)
     clusters = clean.as_numbers(raw["clusters"], book["sheets"]["clusters"])
-    return raw, *routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05, book["events"])
+    return raw, *routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05, book)
 
 
 def test_every_raw_outcome_row_is_in_exactly_one_of_effects_and_exclusions():
@@ -438,3 +441,65 @@ def test_database_rows_with_the_wrong_sign_carry_the_flag():
     _, found, _ = real()
     wrong = found.row_id[found["flags"].str.contains("database_sign_conflict")]
     assert wrong.tolist() == ["D0016", "D0017"]
+
+
+# ---------------------------------------------------------------- ratios, baselines and scales
+
+
+def test_a_trial_without_events_or_with_events_only_tells_nothing_on_a_ratio():
+    none, everybody = dict(event_arm1=0, event_arm2=0), dict(event_arm1=50, event_arm2=60)
+    totals = dict(outcome_type="dichotomous", totaln_arm1=50, totaln_arm2=60, outcome_domain="hospitalisation")
+    found, left_out = sizes(rows(totals | none, totals | everybody, totals | dict(event_arm1=0, event_arm2=3)))
+    assert left_out.reason.tolist() == ["no_events", "no_events"] and found.row_id.tolist() == ["O0003"]
+    assert "0.5 added to each cell" in found.assumptions[0]
+    full, _ = sizes(rows(totals | dict(event_arm1=2, event_arm2=3)))
+    assert full.assumptions[0] == ""
+
+
+@pytest.mark.parametrize(("favours", "better", "event"), [("arm2", "no", "avoid"), ("arm1", "yes", "wanted")])
+def test_odds_ratio_is_converted_at_the_comparators_risk_where_it_is_rare(favours, better, event):
+    """By hand, p 0.1, OR 0.5: RR = 0.5 / (1 - 0.1 + 0.1 * 0.5) = 0.526316; slope (1 - 0.1) / 0.95."""
+    odds = dict(measure="OR", effect=0.5, ci_low=0.25, ci_high=1.0, positive_favours=favours, higher_is_better=better)
+    counts = dict(outcome_type="dichotomous", event_arm1=8, totaln_arm1=80, event_arm2=10, totaln_arm2=100)
+    counts |= dict(higher_is_better=better, trial="Baker 2020", study="Baker 2020")
+    found, _ = sizes(rows(odds, counts, outcome_domain="engagement"))
+    row = found.set_index("row_id").loc["O0001"]
+    assert (row.method, row.event) == ("odds_ratio_rr_at_baseline", event)
+    named = -row.effect if event == "avoid" else row.effect
+    assert exp(named) == pytest.approx(0.5 / 0.95)
+    spread = (log(1.0) - log(0.25)) / (2 * 1.959963984540054)
+    assert sqrt(row.variance) == pytest.approx(spread * 0.9 / 0.95)
+    assert "risk 0.10, of the domain's comparators" in row.assumptions
+
+
+def test_the_square_root_where_the_risk_allows_it_and_where_none_is_known():
+    odds = dict(measure="OR", effect=0.5, ci_low=0.25, ci_high=1.0, positive_favours="arm2", higher_is_better="no")
+    counts = dict(outcome_type="dichotomous", event_arm1=30, totaln_arm1=80, event_arm2=40, totaln_arm2=100)
+    counts |= dict(higher_is_better="no", trial="Baker 2020", study="Baker 2020")
+    for cells, words in (([odds, counts], "risk 0.40"), ([odds], "which no trial states")):
+        row = sizes(rows(*cells, outcome_domain="hospitalisation"))[0].set_index("row_id").loc["O0001"]
+        assert row.method == "odds_ratio_rr" and row.effect == pytest.approx(-log(0.5) / 2)
+        assert words in row.assumptions
+
+
+def test_a_difference_is_standardised_by_the_instruments_sd_in_other_trials():
+    """By hand: SD 6 in the other trial, MD -3 (SE 1) with 50 and 50: g = J 3/6, J(98) = 0.992324, SE J/6."""
+    difference = dict(
+        measure="MD", effect=-3, se=1.0, n_arm1=50, n_arm2=50, instrument="PHQ-9", positive_favours="arm2"
+    )
+    other = MSD | dict(instrument="PHQ-9", sd_arm1=6, sd_arm2=6, trial="Baker 2020", study="Baker 2020")
+    row = sizes(rows(difference, other))[0].set_index("row_id").loc["O0001"]
+    assert row.method == "mean_difference_scale" and "SD 6, of the instrument in 1 other trial" in row.assumptions
+    assert row.effect == pytest.approx(0.5 * 0.99232409) and sqrt(row.variance) == pytest.approx(0.99232409 / 6)
+    assert "residual_sd" not in row["flags"]
+    alone = sizes(rows(difference, other | dict(sd_arm1=60, sd_arm2=60)))[0].set_index("row_id").loc["O0001"]
+    assert alone.method == "mean_difference" and "residual_sd" in alone["flags"]
+
+
+def test_people_are_the_arms_else_those_randomised_else_not_stated():
+    studies = dict(study=["Able 2021"], n_arm1=[np.nan], n_arm2=[np.nan]) | RCT | dict(n_randomised=[300.0])
+    bare = dict(measure="SMD", effect=0.3, se=0.1)
+    found, _ = sizes(rows(bare, bare | dict(n_arm1=40, n_arm2=50)), studies)
+    assert found.people.tolist() == [300, 90] and found.randomised.all()
+    unknown, _ = sizes(rows(bare))
+    assert np.isnan(unknown.people[0])

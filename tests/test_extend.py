@@ -30,7 +30,7 @@ converted, _ = effect_sizes(
     tables["studies"],
     clean.as_numbers(raw["clusters"], book["sheets"]["clusters"]),
     0.05,
-    book["events"],
+    book,
 )
 by_id = {
     "effects": converted[converted["row_id"].str.startswith("O9")], "outcomes": tables["outcomes"]

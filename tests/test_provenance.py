@@ -20,7 +20,7 @@ def real():
     cells = clean.decisions(raw)
     tables = clean.tidy(raw, cells, book)
     clusters = clean.as_numbers(raw["clusters"], book["sheets"]["clusters"])
-    found, _ = routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05, book["events"])
+    found, _ = routes.effect_sizes(tables["outcomes"], tables["studies"], clusters, 0.05, book)
     return raw, found.set_index("row_id"), provenance.trail(found, raw, cells["outcomes"])
 
 

@@ -61,6 +61,14 @@ def log_rr_from_odds_ratio(log_or, variance):
     return np.asarray(log_or) / 2, np.asarray(variance) / 4
 
 
+def log_rr_at_baseline(log_or, variance, risk):
+    """Log RR = log OR - log(1 - p + p OR), p the comparator's risk of the event (Zhang & Yu 1998, JAMA 280:1690;
+    Cochrane Handbook 15.4.4.4), variance by the delta method. Both ratios are of arm 1 over arm 2."""
+    log_or, risk = np.asarray(log_or, dtype=float), np.asarray(risk, dtype=float)
+    odds = 1 - risk + risk * np.exp(log_or)
+    return log_or - np.log(odds), ((1 - risk) / odds) ** 2 * np.asarray(variance)
+
+
 def log_rr_from_hazard_ratio(log_hr, variance):
     """Log RR = log[(1 - 0.5^sqrt(HR)) / (1 - 0.5^sqrt(1/HR))] (VanderWeele 2020), variance by the delta method."""
     root = np.exp(np.asarray(log_hr, dtype=float) / 2)

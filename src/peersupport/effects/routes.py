@@ -22,14 +22,18 @@ from peersupport.effects.formulas import (
     hedges_g,
     log_odds_ratio,
     log_risk_ratio,
+    log_rr_at_baseline,
     log_rr_from_hazard_ratio,
     log_rr_from_odds_ratio,
     small_sample_correction,
     variance_from_interval,
 )
+from peersupport.effects.instruments import name_instrument
 
 RATIOS = ("OR", "RR", "HR", "IRR")
 STANDARDISED = ("SMD", "g", "d")
+RISKS_OF_THE_SQUARE_ROOT = (0.2, 0.8)  # of the comparator, between which RR is about sqrt(OR) (VanderWeele 2020)
+SCORED_ALIKE = 2  # an SD beyond twice, or under half, of another belongs to another way of scoring
 CLUSTERED_FIGURES = ("means", "change", "events_rr", "events_or")
 
 
@@ -48,11 +52,29 @@ def from_events_to_log_rr(rows):
 
 
 def from_mean_difference(rows):
+    """Standardised by the SD that the t of the difference implies: of an adjusted difference a residual SD, which is
+    smaller than the scale's and gives a larger effect."""
+    d = d_from_t(rows.effect / _standard_error(rows), rows.n_arm1, rows.n_arm2)
+    return hedges_g(d, rows.n_arm1, rows.n_arm2)
+
+
+def from_mean_difference_by_scale(rows):
+    """Standardised by the SD of the same instrument in other trials, taken as known: g = J MD / SD, SE alike."""
+    factor = small_sample_correction(rows.n_arm1 + rows.n_arm2 - 2) / rows.scale_sd
+    return factor * rows.effect, (factor * _standard_error(rows)) ** 2
+
+
+def _standard_error(rows):
+    """Of a printed difference: as stated, else from its interval, else from p, by t with n1 + n2 - 2 df."""
     df = rows.n_arm1 + rows.n_arm2 - 2
     from_interval = (rows.ci_high - rows.ci_low) / (2 * t.ppf(0.975, df))
     from_p = rows.effect.abs() / t.isf(rows.p_value / 2, df)
-    se = rows.se.fillna(from_interval).fillna(from_p)
-    return hedges_g(d_from_t(rows.effect / se, rows.n_arm1, rows.n_arm2), rows.n_arm1, rows.n_arm2)
+    return rows.se.fillna(from_interval).fillna(from_p)
+
+
+def implied_sd(rows):
+    """The SD by which the t of a printed difference standardises it."""
+    return _standard_error(rows) / np.sqrt(1 / rows.n_arm1 + 1 / rows.n_arm2)
 
 
 def from_standardised(rows):
@@ -72,6 +94,15 @@ def from_ratio_to_g(rows):
 
 def from_odds_ratio_to_log_rr(rows):
     return log_rr_from_odds_ratio(*_log_ratio(rows))
+
+
+def from_odds_ratio_at_baseline(rows):
+    """RR = OR / (1 - p + p OR); a source that prints the comparator over peer support is turned for it and back."""
+    wanted = rows.higher_is_better.eq("yes")
+    turn = np.where(rows.positive_favours.eq("arm1") == wanted, 1, -1)
+    log_or, variance = _log_ratio(rows)
+    log_rr, variance = log_rr_at_baseline(turn * log_or, variance, rows.comparator_risk)
+    return turn * log_rr, variance
 
 
 def from_risk_ratio(rows):
@@ -113,10 +144,16 @@ ROUTES = {
     "change": Route("smd", "change", MEANS, from_means, "g = J (change1 - change2) / pooled SD of change"),
     "events_or": Route("smd", "events", MEANS, from_events_to_g, "g = log OR sqrt(3)/pi, from counts"),
     "events_rr": Route("log_rr", "events", MEANS, from_events_to_log_rr, "log RR from counts"),
+    "mean_difference_scale": Route(
+        "smd", "printed", PRINTED, from_mean_difference_by_scale, "g = J MD / SD of the instrument in other trials"
+    ),
     "mean_difference": Route("smd", "printed", PRINTED, from_mean_difference, "t = MD / SE; g = J t sqrt(1/n1 + 1/n2)"),
     "standardised": Route("smd", "printed", PRINTED, from_standardised, "as printed (d times J)"),
     "odds_ratio": Route("smd", "printed", PRINTED, from_ratio_to_g, "g = log OR sqrt(3)/pi, OR printed with CI"),
     "odds_ratio_rr": Route("log_rr", "printed", PRINTED, from_odds_ratio_to_log_rr, "log RR = log OR / 2"),
+    "odds_ratio_rr_at_baseline": Route(
+        "log_rr", "printed", PRINTED, from_odds_ratio_at_baseline, "RR = OR / (1 - p + p OR), p the comparator's risk"
+    ),
     "risk_ratio": Route("log_rr", "printed", PRINTED, from_risk_ratio, "log of the printed RR"),
     "hazard_ratio": Route(
         "log_rr", "printed", PRINTED, from_hazard_ratio, "RR = (1 - 0.5^sqrt(HR)) / (1 - 0.5^sqrt(1/HR))"
@@ -133,6 +170,9 @@ REASONS = {
     "no_standard_deviation": "means without SDs, and no p that gives a t",
     "no_variance": "an effect without CI, SE, p or arms' n",
     "ratio_for_continuous": "a risk, rate or hazard ratio in a domain pooled as SMD: no baseline risk to convert it",
+    "no_events": "no events, or events only, in both arms: such a trial tells nothing on a ratio",
+    "rate_ratio": "a rate ratio counts events in time, not the people who have one: it is no risk ratio",
+    "p_printed_as_zero": "a p printed as 0 gives no t: write what the source means by it, as < 0.001",
     "figures_missing": "the figures that this kind of row needs are not all there",
 }
 
@@ -140,7 +180,8 @@ REASONS = {
 def choose_route(rows: pd.DataFrame, events: Collection[str]) -> tuple[pd.Series, pd.Series]:
     """Route and reason for exclusion of each row; exactly one of the two is filled ("" otherwise).
 
-    events: the outcome domains that are pooled as risk ratios.
+    rows: with `comparator_risk` and `scale_sd`, blank where other rows do not tell them; events: the outcome domains
+    that are pooled as risk ratios.
     """
     event = rows.outcome_domain.isin(events)
     arms = rows.n_arm1.notna() & rows.n_arm2.notna()
@@ -151,8 +192,13 @@ def choose_route(rows: pd.DataFrame, events: Collection[str]) -> tuple[pd.Series
     counts = rows[["event_arm1", "totaln_arm1", "event_arm2", "totaln_arm2"]].notna().all(axis=1)
     concluded = rows.favours.isin(["arm1", "arm2"])
     kind, measure = rows.outcome_type, rows.measure
+    none = rows.event_arm1.eq(0) & rows.event_arm2.eq(0)
+    everybody = rows.event_arm1.eq(rows.totaln_arm1) & rows.event_arm2.eq(rows.totaln_arm2)
+    zero_p = rows.p_value.eq(0) & arms
     printed = kind.eq("precalc") & rows.effect.notna()
     ratio = printed & measure.isin(RATIOS)
+    differs = printed & measure.eq("MD") & arms & (interval | rows.se.notna() | usable_p)
+    rare = rows.comparator_risk.notna() & ~rows.comparator_risk.between(*RISKS_OF_THE_SQUARE_ROOT)
     clear_sign = np.where(
         kind.eq("precalc"), rows.positive_favours.isin(["arm1", "arm2"]), rows.higher_is_better.isin(["yes", "no"])
     )
@@ -165,16 +211,22 @@ def choose_route(rows: pd.DataFrame, events: Collection[str]) -> tuple[pd.Series
         ("means", kind.eq("msd") & sds),
         ("change", kind.eq("change") & sds),
         ("p_value", kind.isin(["msd", "change"]) & arms & usable_p & concluded),
+        ("p_printed_as_zero", kind.isin(["msd", "change"]) & zero_p & concluded),
         ("no_standard_deviation", kind.isin(["msd", "change"])),
+        ("no_events", kind.eq("dichotomous") & counts & (none | everybody)),
         ("events_rr", kind.eq("dichotomous") & counts & event),
         ("events_or", kind.eq("dichotomous") & counts),
-        ("mean_difference", printed & measure.eq("MD") & arms & (interval | rows.se.notna() | usable_p)),
+        ("mean_difference_scale", differs & rows.scale_sd.notna()),
+        ("mean_difference", differs),
+        ("p_printed_as_zero", printed & measure.eq("MD") & zero_p),
         ("no_arm_sizes", printed & measure.eq("MD") & ~arms),
         ("standardised", printed & measure.isin(STANDARDISED) & (interval | rows.se.notna() | arms)),
+        ("odds_ratio_rr_at_baseline", ratio & interval & measure.eq("OR") & event & rare),
         ("odds_ratio_rr", ratio & interval & measure.eq("OR") & event),
         ("odds_ratio", ratio & interval & measure.eq("OR")),
         ("ratio_for_continuous", ratio & ~event),
-        ("risk_ratio", ratio & interval & measure.isin(["RR", "IRR"])),
+        ("risk_ratio", ratio & interval & measure.eq("RR")),
+        ("rate_ratio", ratio & measure.eq("IRR")),
         ("hazard_ratio", ratio & interval & measure.eq("HR")),
         ("no_variance", printed),
     ]
@@ -185,17 +237,19 @@ def choose_route(rows: pd.DataFrame, events: Collection[str]) -> tuple[pd.Series
 
 
 def effect_sizes(
-    outcomes: pd.DataFrame, studies: pd.DataFrame, clusters: pd.DataFrame, icc: float, events: Mapping[str, str]
+    outcomes: pd.DataFrame, studies: pd.DataFrame, clusters: pd.DataFrame, icc: float, codebook: Mapping
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Split reconciled outcome rows into effects and exclusions.
 
     outcomes: one row per outcome row, float figures, with `trial` and `source`; studies: with `n_randomised`, `n_arm1`,
     `n_arm2`, `design`, `design_family`; clusters: `study, clusters, icc` for cluster trials whose sheet states them;
-    icc: what is assumed where the sheet gives none; events: the codebook's, domain to `avoid` or `wanted`.
+    icc: what is assumed where the sheet gives none; codebook: its `events` and `instruments` are read.
     Returns (effects, exclusions); every row is in exactly one of them. Effects tell the direction of their `event`, the
     `people` behind them, and whether their trial is `randomised`.
     """
+    events = codebook["events"]
     rows = _with_arm_sizes(outcomes.reset_index(drop=True), studies)
+    rows = _with_scale_sd(_with_comparator_risk(rows), codebook["instruments"])
     route, reason = choose_route(rows, events)
     kept = rows[route.ne("")].assign(route=route)
     left_out = rows[reason.ne("")]
@@ -251,6 +305,40 @@ def _with_arm_sizes(rows, studies):
     return filled
 
 
+def _with_comparator_risk(rows):
+    """The comparators' risk of each row's event: of the trial itself (the mean of its rows), else the median of the
+    domain's trials with events of that direction; with how it is known."""
+    counted = rows.outcome_type.eq("dichotomous") & rows.totaln_arm2.gt(0)
+    risk = (rows.event_arm2 / rows.totaln_arm2).where(counted & rows.contrast.eq("between"))
+    kind = [rows.outcome_domain, rows.higher_is_better]
+    own = risk.groupby([*kind, rows.trial]).transform("mean")
+    trials = own.where(~pd.concat([*kind, rows.trial], axis=1).duplicated())
+    usual = trials.groupby(kind).transform("median")
+    source = np.where(own.notna(), "the trial's comparator", np.where(usual.notna(), "the domain's comparators", ""))
+    return rows.assign(comparator_risk=own.fillna(usual), risk_from=source)
+
+
+def _with_scale_sd(rows, aliases):
+    """The SD of each difference's instrument in other trials, pooled over arms with scores at one time, where it is
+    scored alike: sqrt(sum (n - 1) sd^2 / sum (n - 1))."""
+    named = [name_instrument(text, aliases) for text in rows.instrument.fillna("")]
+    scale = pd.Series([f"{name}|{part}" if name else "" for name, part in named], rows.index)
+    arms = [
+        pd.DataFrame({"scale": scale, "trial": rows.trial, "sd": rows[f"sd_arm{i}"], "n": rows[f"n_arm{i}"]})
+        for i in (1, 2)
+    ]
+    known = pd.concat([arm[rows.outcome_type.eq("msd") & scale.ne("")] for arm in arms]).dropna()
+    sd, trials = pd.Series(np.nan, rows.index), pd.Series(0, rows.index)
+    implied = implied_sd(rows)
+    for i in rows.index[rows.outcome_type.eq("precalc") & rows.measure.eq("MD") & implied.notna()]:
+        others = known[known.scale.eq(scale[i]) & known.trial.ne(rows.trial[i]) & known.n.gt(1)]
+        others = others[others.sd.between(implied[i] / SCORED_ALIKE, implied[i] * SCORED_ALIKE)]
+        if len(others):
+            sd[i] = np.sqrt(((others.n - 1) * others.sd**2).sum() / (others.n - 1).sum())
+            trials[i] = others.trial.nunique()
+    return rows.assign(scale_sd=sd, scale_trials=trials)
+
+
 def _apply(name, part):
     route = ROUTES[name]
     effect, variance = route.compute(part)
@@ -286,11 +374,36 @@ def _assumptions(name, part):
         _where(from_p & part.p_operator.eq("="), "two-sided p", part),
         _where(no_interval, "variance from the arms' n", part),
         _where(name == "mean_difference", "the difference is standardised by the SD its t implies", part),
-        _where(name == "odds_ratio_rr", "risks between 0.2 and 0.8", part),
+        _per_row(name == "mean_difference_scale", part, _scale_text),
+        _where(
+            (name == "odds_ratio_rr") & part.risk_from.eq(""), "risks between 0.2 and 0.8, which no trial states", part
+        ),
+        _per_row(name in ("odds_ratio_rr", "odds_ratio_rr_at_baseline"), part, _risk_text),
+        _where(
+            _holds_zero(part) & (name in ("events_or", "events_rr")), "0.5 added to each cell, as one is empty", part
+        ),
         _where(name == "hazard_ratio", "half of the comparators have the event", part),
         _where(name in ("events_or", "odds_ratio"), "a logistic trait under the events", part),
     ]
     return _joined(notes)
+
+
+def _scale_text(row):
+    trials = "1 other trial" if row.scale_trials == 1 else f"{row.scale_trials} other trials"
+    return f"SD {row.scale_sd:.3g}, of the instrument in {trials}"
+
+
+def _risk_text(row):
+    return f"risk {row.comparator_risk:.2f}, of {row.risk_from}" if row.risk_from else ""
+
+
+def _per_row(condition, part, text):
+    return pd.Series([text(row) if condition else "" for row in part.itertuples()], part.index, dtype=object)
+
+
+def _holds_zero(part):
+    pairs = ((part.event_arm1, part.totaln_arm1), (part.event_arm2, part.totaln_arm2))
+    return pairs[0][0].eq(0) | pairs[0][0].eq(pairs[0][1]) | pairs[1][0].eq(0) | pairs[1][0].eq(pairs[1][1])
 
 
 def _joined(notes):
@@ -333,6 +446,7 @@ def _with_flags(effects):
         "database_sign_conflict": sign * np.sign(printed) == -1,
         "database_size_differs": (effects.effect - printed).abs() > 0.05,
         "cluster_unadjusted": effects.cluster_unadjusted,
+        "residual_sd": effects.method.eq("mean_difference"),
         "implausibly_large": effects.family.eq("smd") & (effects.effect.abs() > 2),
     }
     columns = [_where(test, name, effects) for name, test in tests.items()]

@@ -3,36 +3,21 @@
 Within a trial (companion reports are one trial), an outcome domain, a family of effects and a direction of events:
 1. end of intervention before follow-up;
 2. means before change scores before events before printed effects before p;
-3. of one instrument met twice (both sheets, two times, a subscale and its total) the better route, else the whole
-   scale, else the row without a flag, else the later end of intervention or the earlier follow-up, else the larger
-   variance.
-What is left are different instruments of one domain; they are combined within the trial when it is pooled.
+3. of one instrument met twice in the same people and arms the better route, else the whole scale, else a row without a
+   flag of an implausible interval or of clusters not allowed for, else the later end of intervention or the earlier
+   follow-up, else the open database's row (its two raters had the full text); never by which effect is larger.
+What is left, rows that tie among them, is combined within the trial when it is pooled (effects.arms says how).
 """
-
-import re
 
 import pandas as pd
 
+from peersupport.effects.arms import ARMS
+from peersupport.effects.instruments import name_instrument
 from peersupport.effects.routes import ROUTES
 
 UNIT = ["trial", "outcome_domain", "family", "event"]
 TIME_POINT = {"post": "end of intervention", "follow_up": "follow-up"}
 NOT_RANDOMISED = "not randomised: shown and pooled apart from the trials"
-WHOLE_SCALE = re.compile(r"^(total|overall|[<>≥≤]|$)")
-
-
-def name_instrument(text: str, aliases: dict[str, list[str]]) -> tuple[str, str]:
-    """(instrument, part) of a printed name; aliases: canonical name to what printed names begin with."""
-    printed = text.strip().lower()
-    starts = [(start, name) for name, names in aliases.items() for start in names if printed.startswith(start)]
-    if starts:
-        start, name = max(starts, key=lambda pair: len(pair[0]))
-        rest = printed[len(start) :]
-    else:
-        name = re.split(r"[,(]| - ", printed)[0].strip()
-        rest = printed[len(name) :]
-    part = rest.strip(" ,-()")
-    return name, "" if WHOLE_SCALE.match(part) else part
 
 
 def select(
@@ -49,7 +34,7 @@ def select(
     """
     named = [name_instrument(x, aliases) for x in effects.instrument]
     kinds = effects.method.map({name: route.figures for name, route in ROUTES.items()})
-    rows = effects.assign(
+    rows = effects.reindex(columns=[*effects, *(name for name in ARMS if name not in effects)]).assign(
         scale=[name for name, _ in named],
         part=[part for _, part in named],
         moment=effects.time_point.map({point: i for i, point in enumerate(time_points)}),
@@ -92,9 +77,15 @@ def _keep_one_per_part(scale, why):
     if len(whole) and len(parts):
         why[parts.index] = f"part of a scale whose total is used: {', '.join(whole.row_id)}"
         parts = parts.iloc[:0]
-    for _, same in pd.concat([whole, parts]).groupby("part"):
+    for _, same in pd.concat([whole, parts]).groupby(["part", *ARMS], dropna=False):
         later_is_better = 1 if same.time_point.iloc[0] == "post" else -1
-        order = same.assign(clear=same["flags"].eq(""), time=later_is_better * same.time_weeks.fillna(-1)).sort_values(
-            ["clear", "time", "variance"], ascending=False, kind="stable"
+        order = pd.DataFrame(
+            {
+                "plausible": ~same["flags"].str.contains("implausibly_large"),
+                "clusters": ~same["flags"].str.contains("cluster_unadjusted"),
+                "time": later_is_better * same.time_weeks.fillna(-1),
+                "database": same["source"].eq("open_database"),
+            }
         )
-        why[order.index[1:]] = f"the same instrument is used in: {order.row_id.iloc[0]}"
+        best = order.eq(order.sort_values(list(order), ascending=False).iloc[0]).all(axis=1)
+        why[same.index[~best]] = f"the same instrument is used in: {', '.join(same.row_id[best])}"

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from peersupport.effects.arms import ARMS
 from peersupport.intake import reconcile
 
 NUMBER_KINDS = ("integer", "number", "percent", "year")
@@ -45,6 +46,7 @@ def tidy(raw: dict[str, pd.DataFrame], cells: dict[str, pd.DataFrame], codebook:
         tables[sheet]["trial"] = tables[sheet].study.map(trial).fillna(tables[sheet].study)
     tables["studies"]["design_family"] = _design_families(tables["studies"].design, codebook["design_families"])
     tables["outcomes"]["recovery_type"] = _recovery_types(tables["outcomes"], codebook["recovery_types"])
+    tables["outcomes"] = _with_arms(tables["outcomes"], raw.get("arms", NO_ARMS))
     tables["outcomes"]["secondary"] = _secondary(tables["outcomes"].note, codebook.get("secondary_mark"))
     is_study = tables["themes"].study.isin(tables["studies"].study)
     tables["themes"]["kind"] = np.where(is_study, "primary", "review")
@@ -68,6 +70,17 @@ def _secondary(notes, mark):
     """yes where the note says by its mark that another team transcribed the figures."""
     marked = notes.str.contains(rf"\b{re.escape(mark)}\b") if mark else pd.Series(False, notes.index)
     return marked.map({True: "yes", False: "no"})
+
+
+NO_ARMS = pd.DataFrame(columns=["row_id", *ARMS])
+
+
+def _with_arms(outcomes, arms):
+    """Which comparison of its trial a row is: of arms.csv, else of the outcomes sheet if it has these columns."""
+    told = arms.set_index("row_id")
+    columns = {name: outcomes.row_id.map(told[name]).fillna("") for name in ARMS}
+    own = {name: outcomes[name].fillna("") if name in outcomes else "" for name in ARMS}
+    return outcomes.assign(**{name: column.where(column.ne(""), own[name]) for name, column in columns.items()})
 
 
 def _design_families(design, families):

@@ -74,6 +74,34 @@ def orphan_study(sheets: Sheets) -> Iterator[dict]:
             )
 
 
+def orphan_row(sheets: Sheets) -> Iterator[dict]:
+    known = set(sheets["coder_a/outcomes"].row_id) | set(sheets["database/outcomes"].row_id)
+    for row, key in sheets.get("arms", pd.DataFrame({"row_id": []})).row_id.items():
+        if key not in known:
+            remedy = "no outcomes sheet has this row: check its spelling, or take it out"
+            yield problem("arms", row, "row_id", key, "orphan_row", "error", remedy)
+
+
+def clusters_exceed_people(sheets: Sheets) -> Iterator[dict]:
+    people = (
+        _figures(pd.concat([sheets["coder_a/studies"], sheets["database/studies"]])).groupby("study").n_randomised.max()
+    )
+    for row, (study, number) in sheets["clusters"][["study", "clusters"]].iterrows():
+        clusters, limit = as_number(number), people.get(study, np.nan)
+        if clusters is not None and clusters > limit:
+            remedy = f"more clusters than the {limit:g} people randomised: are these the people, or the members of one?"
+            yield problem("clusters", row, "clusters", number, "clusters_exceed_people", "warning", remedy)
+
+
+def p_is_zero(sheets: Sheets) -> Iterator[dict]:
+    """A p is never 0: what is printed as 0.000 is below its last digit."""
+    for name in OUTCOMES:
+        for row in sheets[name].index[_figures(sheets[name]).p_value.eq(0)]:
+            printed = sheets[name].at[row, "p_value"]
+            remedy = "a p is never 0: write 0.001 here and < in p_operator if the source prints 0.000"
+            yield problem(name, row, "p_value", printed, "p_is_zero", "warning", remedy)
+
+
 def orphan_theme(sheets: Sheets) -> Iterator[dict]:
     """Themes come from studies, from reviews with pooled results, or from a review in the screening log."""
     log = sheets["records"]
@@ -587,6 +615,9 @@ def _decided(sheet, sheets):
 
 CROSS_RULES = (
     orphan_study,
+    orphan_row,
+    clusters_exceed_people,
+    p_is_zero,
     orphan_theme,
     events_above_total,
     interval,

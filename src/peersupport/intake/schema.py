@@ -168,7 +168,7 @@ def _in_range(low, high, above, text):
 
 def limits(entry: dict) -> tuple[float, float, float]:
     """(min, max, above): a figure must be at least min, at most max, and greater than above."""
-    default = {"percent": (0, 100), "year": (1950, 2026)}.get(entry["kind"], (-np.inf, np.inf))
+    default = {"percent": (0, 100), "year": (1900, 2099)}.get(entry["kind"], (-np.inf, np.inf))
     return entry.get("min", default[0]), entry.get("max", default[1]), entry.get("above", -np.inf)
 
 

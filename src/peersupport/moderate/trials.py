@@ -124,7 +124,9 @@ def trial_table(
 
     A slope of `people` takes the people analysed, or those randomised where the former is not stated.
     """
-    table = composites(rows.join(facts, on="study"), correlation)
+    told = rows[["study", "trial"]].join(facts, on="study").groupby("trial").first().drop(columns="study")
+    table = composites(rows, correlation)
+    table = table[[name for name in table if name not in told]].join(told, on="trial")
     names = [name for name in groupings(moderators["groups"]) if name in table]
     table[names] = table[names].astype(object).fillna("nr")
     people = (table["n_arm1"] + table["n_arm2"]).fillna(table["n_randomised"])

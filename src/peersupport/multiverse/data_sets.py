@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from peersupport.effects import arms
 from peersupport.multiverse.evaluate import MODEL_CHOICES
 
 NOT_FILTERS = ("time_point", "figures", "several", "rho")
@@ -80,8 +81,9 @@ def _row_masks(rows, taken, choices, axes, filters):
 def _per_trial(rows, masks, several, rho):
     """y, v, y_flipped and v_flipped under each mask, one effect per trial: 4 x k x masks.
 
-    "average": the mean, its variance with correlation rho between a trial's effects (Borenstein et
-    al. 2009, formula 24.4, as pool.fit.composites); "highest", "lowest": one effect, as pooling.extreme.
+    "average": the mean, its variance with correlation rho between a trial's scales and that of effects.arms between its
+    arms and strata (Borenstein et al. 2009, formula 24.4, as pool.fit.composites). "highest", "lowest": one effect, as
+    pool.fit.extreme.
     """
     if several not in SEVERAL:
         raise ValueError(f"several {several!r}: choose from {', '.join(SEVERAL)}.")
@@ -91,7 +93,7 @@ def _per_trial(rows, masks, several, rho):
         own = np.flatnonzero(rows["trial"].eq(trial))
         mask, y, v = masks[:, own], effect[own], variance[own]
         if several == "average":
-            one = _average(mask, y, v, rho)
+            one = _average(mask, y, v, arms.correlations(rows.iloc[own], rho))
             parts.append((*one, -one[0], one[1]))
         else:
             other = "lowest" if several == "highest" else "highest"
@@ -100,10 +102,10 @@ def _per_trial(rows, masks, several, rho):
     return np.array(parts).swapaxes(0, 1) + 0.0  # no -0.0
 
 
-def _average(mask, y, v, rho):
-    m = mask.sum(axis=1)
+def _average(mask, y, v, correlations):
+    m, roots = mask.sum(axis=1), mask * np.sqrt(v)
     with np.errstate(divide="ignore", invalid="ignore"):
-        total = (1 - rho) * (mask * v).sum(axis=1) + rho * (mask * np.sqrt(v)).sum(axis=1) ** 2
+        total = ((roots @ correlations) * roots).sum(axis=1)
         single = (mask * v).sum(axis=1)
         variance = np.where(m == 1, single, total / m**2)
         return np.where(m > 0, (mask * y).sum(axis=1) / m, 0), np.where(m > 0, variance, np.inf)

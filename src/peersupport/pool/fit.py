@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from peersupport.effects import arms
 from peersupport.effects.pools import event_of
 from peersupport.pool import engine
 
@@ -65,7 +66,7 @@ class Fit:
     @property
     def n(self) -> float:
         """People in the trials of the model; a trial with several effects counts once; NaN if no trial states them."""
-        counted = self.effects["people"] if "people" in self.effects else arms(self.effects)
+        counted = self.effects["people"] if "people" in self.effects else stated_arms(self.effects)
         return float(counted.groupby(self.effects["trial"]).max().sum(min_count=1))
 
     @property
@@ -79,7 +80,7 @@ class Fit:
         return max(0.0, 100 * (self.q - (self.k - 1)) / self.q) if self.q > 0 else 0.0
 
 
-def arms(effects: pd.DataFrame) -> pd.Series:
+def stated_arms(effects: pd.DataFrame) -> pd.Series:
     """People in the arms that are stated; NaN where neither is."""
     return effects[["n_arm1", "n_arm2"]].sum(axis=1, min_count=1)
 
@@ -87,18 +88,23 @@ def arms(effects: pd.DataFrame) -> pd.Series:
 def composites(rows: pd.DataFrame, correlation: float) -> pd.DataFrame:
     """One effect per trial: the mean of the trial's effects.
 
-    Variance of a mean of m correlated estimates, (1/m^2) [sum v_i + sum_{i!=j} r sqrt(v_i v_j)]
-    (Borenstein et al. 2009, ch. 24, formula 24.4; metafor's aggregate with struct "CS" and
-    weighted = FALSE). Labels are the first row's, arms' sizes the largest, year the earliest.
+    Variance of a mean of m correlated estimates, (1/m^2) sum_ij r_ij sqrt(v_i v_j) (Borenstein et al. 2009, ch. 24,
+    formula 24.4; metafor's aggregate with weighted = FALSE): r is `correlation` between scales, and what effects.arms
+    says between arms and strata. Labels are the first row's, arms' sizes the largest, year the earliest.
     """
     _need(rows, ["trial", "effect", "variance", "n_arm1", "n_arm2"])
     root = np.sqrt(rows["variance"])
     by_trial = rows.assign(_root=root).groupby("trial", sort=False)
     m = by_trial.size()
     total = (1 - correlation) * by_trial["variance"].sum() + correlation * by_trial["_root"].sum() ** 2
-    joined = by_trial.first().drop(columns="_root")
+    joined = rows.drop_duplicates("trial").set_index("trial")  # the first row's, blanks and all
     joined["effect"] = by_trial["effect"].mean()
     joined["variance"] = total / m**2
+    if arms.told(rows):
+        covariance = arms.correlations(rows, correlation) * np.sqrt(np.outer(rows["variance"], rows["variance"]))
+        joined["variance"] = (
+            pd.Series(covariance.sum(axis=1)).groupby(rows["trial"].to_numpy(), sort=False).sum() / m**2
+        )
     for column in [name for name in ("n_arm1", "n_arm2", "people") if name in rows]:
         joined[column] = by_trial[column].max()
     if "year" in rows:

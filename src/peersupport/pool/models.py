@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from peersupport.effects import arms
 from peersupport.effects.pools import Domain, pools
 from peersupport.pool import influence, multilevel, small_study
 from peersupport.pool.bayes import posterior
@@ -265,7 +266,8 @@ def _nested(correlation: Callable[[Settings], float], robust: bool):
             raise NotEstimable(ONE_EACH)
         y, v = rows["effect"].to_numpy(float), rows["variance"].to_numpy(float)
         trial = rows["trial"].to_numpy()
-        sampling = multilevel.sampling_covariance(v, trial, correlation(settings))
+        within_trial = arms.correlations(rows, correlation(settings)) if arms.told(rows) else correlation(settings)
+        sampling = multilevel.sampling_covariance(v, trial, within_trial)
         between, within = multilevel.variance_components(y, sampling, trial)
         total = multilevel.total_covariance(sampling, trial, between, within)
         mean, error = multilevel.generalised_mean(y, total)

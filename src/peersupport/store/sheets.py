@@ -64,6 +64,8 @@ def read_raw() -> tuple[dict[str, pd.DataFrame], list[dict]]:
     for entry in codebook()["sheets"].values():
         for name in entry["files"]:
             tables[name], odd = _read_sheet(name)
+            if entry.get("optional") and [x["rule"] for x in odd] == ["missing_sheet"]:
+                tables[name], odd = pd.DataFrame(columns=list(entry["columns"]), dtype="str"), []
             may_be_empty = entry.get("may_be_empty", False)
             problems += [x for x in odd if not (may_be_empty and x["rule"] == "header_only")]
     return tables, problems
