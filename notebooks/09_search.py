@@ -234,7 +234,7 @@ Markdown(
     f"{worth_a_search} new ones may be expected. "
     + (
         f"It would bring {value.iloc[0]:.0f} records a month."
-        if value.iloc[0] > 0
+        if pd.notna(value.iloc[0])
         else "How many records it would bring, two dated searches will show."
     )
 )

@@ -250,6 +250,22 @@ def test_asreview_export_is_read(exports, column):
     ]
 
 
+def test_the_list_comes_back_as_asreview_writes_it(exports):
+    """The form of ASReview 3.0.8, which was given such a list to read, label and export."""
+    notes = {0: "ASReview_relevant", 3: "ASReview_irrelevant", 1: "ASReview_not_seen"}
+    ris = "".join(
+        f"{n}.\nTY  - JOUR\nN1  - {note}\nN1  - record: {exports.record[n]}; rank: 1\nID  - {exports.record[n]}\n"
+        f"TI  - {TITLES[n]}\nER  - \n\n"
+        for n, note in notes.items()
+    )
+    decisions, problems = read(exports, {"abstracts/anna.ris": ris.encode()})
+    assert problems == []
+    assert decisions[["record", "decision"]].to_numpy().tolist() == [
+        [exports.record[0], "include"],
+        [exports.record[3], "exclude"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "row", "rule"),
     [
@@ -308,3 +324,5 @@ def test_when_the_next_search_pays_by_hand():
     assert np.isnan(unknown.iloc[0]) and unknown.iloc[1] == 0.5 and unknown.iloc[2] == 10
     known = living.expectation(studies, (2020, 2025), 0.02, pd.Series([np.nan, 100.0]), 5).set_index("what").value
     assert known.tolist() == [100, 2, 2.5]
+    nothing = living.expectation(studies, (2020, 2025), 0.02, pd.Series([np.nan, 0.0]), 5).set_index("what").value
+    assert nothing.tolist() == [0, 0.5, 10]

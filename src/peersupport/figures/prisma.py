@@ -68,7 +68,7 @@ def _database_boxes(counts, reasons):
     total = {box: np.nansum(list(part.values())) for box, part in found.items()}
     boxes = {
         0: {
-            0: [_with_n("Records identified", total["identified"], ":"), *_lines(found["identified"])],
+            0: [_with_n("Records identified", total["identified"], ":"), *_named(found["identified"])],
             1: [_with_n("Duplicates removed before screening", total["duplicates_removed"])],
         },
         1: {0: [_with_n("Records screened", total["screened"])]},
@@ -117,6 +117,10 @@ def _why(excluded, reasons):
     listed = sorted(excluded, key=excluded.get, reverse=True)
     total = _with_n("Reports excluded", sum(excluded.values()), ":" if listed else "")
     return [total, *(_with_n(reasons.get(code, code), excluded[code]) for code in listed)]
+
+
+def _named(counts):
+    return [_with_n(name, n) for name, n in counts.items()]
 
 
 def _lines(counts):

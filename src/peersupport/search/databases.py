@@ -114,14 +114,17 @@ def _first(patterns, text):
 
 
 def name_in_file(stem: str) -> str:
-    """The database that a file's name tells, else the name as it is: "psycinfo.ris", "2024_scopus_2.csv"."""
-    words = re.sub(r"[_\W]+", " ", stem)
-    return _first(DATABASES, words) or stem
+    """The database that a file's name tells, else its words: "psycinfo.ris", "2024_scopus_2.csv", "hits_of_may.ris"."""
+    return _first(DATABASES, _words(stem)) or _words(stem)
 
 
 def one_voice(names: list[str], stem: str) -> list[str]:
     """The names of one file's records: a blank takes the file's one name, a database without interface the one with."""
     full = {name.split(" (")[0]: name for name in sorted(names) if " (" in name}
     voices = {full.get(name, name) for name in names} - {""}
-    default = stem if len(voices) > 1 else next(iter(voices), name_in_file(stem))
+    default = _words(stem) if len(voices) > 1 else next(iter(voices), name_in_file(stem))
     return [full.get(name, name) or default for name in names]
+
+
+def _words(stem):
+    return " ".join(stem.replace("_", " ").split())

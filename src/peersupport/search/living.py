@@ -55,15 +55,16 @@ def expectation(
     """`what, value, unit, from`: what the next search may bring, and the months after which it brings `pays` studies.
 
     studies: included ones with `year`; share: of the screened records of databases, those included; per_month: new
-    records a month of each dated search, the last one counts. Where either is not known (NaN, none) the studies of the
+    records a month of each dated search, the last one counts. Where either is not known or nothing the studies of the
     three years before the last one say how many studies a month to expect, and records a month stay blank.
     """
     records = per_month.iloc[-1] if len(per_month) else np.nan
     years = pd.to_numeric(studies.year, errors="coerce")
     last = int(years[years.le(window[1])].max())
     shown = records * share
-    monthly = shown if np.isfinite(shown) else years.between(last - 3, last - 1).sum() / 36
-    origin = "screened records of two dated searches" if np.isfinite(shown) else f"studies of {last - 3} to {last - 1}"
+    seen = shown > 0  # of a search that brought nothing, nothing follows
+    monthly = shown if seen else years.between(last - 3, last - 1).sum() / 36
+    origin = "screened records of two dated searches" if seen else f"studies of {last - 3} to {last - 1}"
     rows = [
         ("new records a month", records, "records", "two dated searches" if np.isfinite(records) else "not known yet"),
         ("new included studies a month", monthly, "studies", origin),
