@@ -146,6 +146,17 @@ def test_tables_of_a_notebook_share_no_ids():
     assert notebooks.without_ids('<table id="mine">') == '<table id="mine">'
 
 
+def test_the_checklist_leads_to_pages_and_downloads(tmp_path):
+    (tmp_path / "download/sheets").mkdir(parents=True)
+    (tmp_path / "download/sheets/README.md").touch()
+    links = "[a](../../data/raw/README.md), [b](../../notebooks/03_x.py), [c](../../data/processed/tables/gone.csv)"
+    shown = notebooks.checklist_page(links, tmp_path)
+    assert shown == '<a href="download/sheets/README.md">a</a>, <a href="notebooks/03_x.html">b</a>, `c`'
+    assert notebooks.address_of("figures/x.svg") == "download/figures/x.svg"
+    assert notebooks.address_of("data/processed/tables/x.csv") == "download/tables/x.csv"
+    assert notebooks.address_of("parameters.yml") == "download/parameters.yml"
+
+
 # ---------------------------------------------------------------- claims
 
 
@@ -171,7 +182,7 @@ def claim(**about):
 
 def frames(pi_low, downgrade):
     key = pd.MultiIndex.from_tuples([("empowerment", "smd")])
-    pooled = pd.DataFrame({"pi_low": [pi_low], "pi_high": [0.6]}, key)
+    pooled = pd.DataFrame({"pi_low": [pi_low], "pi_high": [0.6], "event": [float("nan")]}, key)
     reasons = {f"{name}_reason": ["why"] for name in claims.DOMAINS}
     levels = dict.fromkeys(claims.DOMAINS, [downgrade])
     return pd.DataFrame(levels | reasons | {"certainty": ["low"]}, key), pooled
@@ -181,7 +192,7 @@ def frames(pi_low, downgrade):
     ("about", "expected"),
     [
         ({}, "g 0.21 (0.01 to 0.42)"),
-        ({"quantity": "log risk ratio", "estimate": 0.0, "ci_low": -0.1}, "RR 1.00 (0.90 to 1.52)"),
+        ({"quantity": "risk ratio", "estimate": 1.0, "ci_low": 0.9, "ci_high": 1.52}, "RR 1.00 (0.90 to 1.52)"),
         ({"quantity": "share of trials", "ci_low": float("nan")}, "21%"),
         ({"quantity": "of 4 among the first 5", "estimate": 3}, "3 of 4 among the first 5"),
         ({"estimate": -0.05, "ci_low": -0.2}, "g −0.05 (−0.20 to 0.42)"),
@@ -221,7 +232,7 @@ def test_people_in_1000_are_more_or_fewer_of_the_event():
     main = {"family": "log_rr", "event": "avoid", "effect": 0.3, "ci_low": 0.1, "ci_high": 0.5}
     finding = {"more_per_1000": 52.0, "more_per_1000_low": 19.9, "more_per_1000_high": 79.4}
     one = answers.Answer("hospitalisation", "Hospitalisation", main, {}, finding)
-    assert one.per_1000() == "52 fewer admitted to hospital (20 fewer to 79 fewer)"
+    assert one.per_1000() == "52 fewer admitted to hospital (79 fewer to 20 fewer)"
     assert one.in_window == "too few trials"
     wanted = answers.Answer("engagement", "Engagement", main | {"event": "wanted"}, {}, finding)
     assert wanted.per_1000() == "52 more engaged (20 more to 79 more)"

@@ -23,7 +23,7 @@ html_js_files = [(name, {"defer": "defer"}) for name in ("datatables.js", "repor
 html_copy_source = False
 html_show_sourcelink = False
 html_context = {"default_mode": "light", "who": json.loads((here / "who.json").read_text("utf-8"))}
-html_sidebars = {"[!n]*": [], "[!n]*/**": []}  # a list of pages beside the notebooks only
+html_sidebars = {"**": []}  # tables take the width; lists of pages are pages
 html_theme_options = {
     "navbar_end": [],
     "article_header_start": [],

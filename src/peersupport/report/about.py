@@ -85,6 +85,8 @@ def store_downloads(root, extra) -> dict[str, list]:
     for path in tables:
         shutil.copyfile(path, target / "tables" / path.name)
         (target / "tables" / f"{path.stem}.xlsx").write_bytes(workbook(path))
+    for path in (root / "parameters.yml", *root.glob("data/processed/*.md")):
+        shutil.copyfile(path, target / path.name)
     shutil.copytree(root / "data/raw", target / "sheets", ignore=shutil.ignore_patterns(".*", "LICENSE"))
     shutil.copytree(root / "figures", target / "figures", ignore=shutil.ignore_patterns(".*", "*.png", "*.csv"))
     sheets = sorted(path.relative_to(target).as_posix() for path in (target / "sheets").rglob("*") if path.is_file())

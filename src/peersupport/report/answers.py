@@ -89,8 +89,8 @@ class Answer:
         if any(value is None or pd.isna(value) for value in values):
             return ""
         what = event_words(self.name) if self.family != "smd" else "do well"
-        turned = [-value for value in values] if self.event == AVOID else values
-        best, *ends = (more_or_fewer(value) for value in turned)
+        best, *ends = [-value for value in values] if self.event == AVOID else values
+        best, *ends = (more_or_fewer(value) for value in (best, *sorted(ends)))
         return f"{best} {what} ({ends[0]} to {ends[1]})"
 
 
@@ -189,10 +189,14 @@ def readme_block(found: dict[str, Answer]) -> str:
     return "\n".join([*lines, "", summed_up(found), ""])
 
 
+def without_types(found: dict[str, Answer]) -> list[Answer]:
+    """The outcomes without the types of recovery, which hold them once more."""
+    return [one for one in found.values() if one.name not in codebook()["recovery_types"]]
+
+
 def summed_up(found: dict[str, Answer]) -> str:
     """Where the interval is on one side and where not, and how sure that is, counted over the outcomes."""
-    domains = codebook()["codes"]["outcome_domain"]
-    single = [one for one in found.values() if one.name in domains]
+    single = without_types(found)
     sides = {side: [one.label.lower() for one in single if one.favours == side] for side in (1, 0, -1)}
     levels = pd.Series([one.level.lower() for one in single], dtype=str).value_counts()
     words = {

@@ -11,7 +11,7 @@ from peersupport.conclude.manuscript import VERDICT_WORDS
 from peersupport.conclude.rules import SUPPORTED
 from peersupport.effects.pools import outcome_labels
 from peersupport.pool.models import MAIN
-from peersupport.report.answers import window_words
+from peersupport.report.answers import window_words, without_types
 from peersupport.report.html import block, contents, filled, in_markdown, interval_text, pairs, said, table
 from peersupport.report.outcomes import answers_table, limits, outcome_link, outcomes_named
 from peersupport.report.pictures import figure
@@ -168,8 +168,7 @@ def reads_from(evidence, outcomes):
 
 def lead(outcomes):
     """The answer in a few sentences: where it helps, how much, how surely, and where nothing is known."""
-    found = outcomes.answers.values()
-    single = [one for one in found if one.name in codebook()["codes"]["outcome_domain"]]
+    single = without_types(outcomes.answers)
     better = [one for one in single if one.favours > 0]
     worse = [one for one in single if one.favours < 0]
     open_ = [one for one in single if not one.favours]

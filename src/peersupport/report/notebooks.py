@@ -93,9 +93,29 @@ def to_pages(markdown):
     return markdown.replace("(../data/processed/prisma_checklist.md)", "(../prisma.html)")
 
 
-def checklist_page(markdown):
-    """The links of the checklist lead to files of the project, which the site does not hold."""
-    return re.sub(r"\[([^\]]+)\]\(\.\./\.\./[^)]+\)", r"`\1`", markdown)
+def checklist_page(markdown, extra):
+    """Each link of the checklist leads to the page or the download of its file; extra: the site's other files."""
+
+    def linked(found):
+        words, path = found[1], found[2]
+        address = address_of(path)
+        if address.endswith(".html") or (extra / address).is_file():
+            return str(Markup('<a href="{}">{}</a>').format(address, words))
+        return f"`{words}`"
+
+    return re.sub(r"\[([^\]]+)\]\(\.\./\.\./([^)]+)\)", linked, markdown)
+
+
+def address_of(path):
+    """Where the site holds a file of the project."""
+    folder, _, name = path.rpartition("/")
+    if folder == "notebooks":
+        return f"notebooks/{name.rpartition('.')[0]}.html"
+    if path.startswith("data/raw/"):
+        return f"download/sheets/{path.removeprefix('data/raw/')}"
+    if folder == "figures":
+        return f"download/figures/{name}"
+    return f"download/tables/{name}" if name.endswith(".csv") else f"download/{name}"
 
 
 def notebooks_page(titles):

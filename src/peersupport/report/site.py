@@ -76,7 +76,7 @@ def pages_about(root, source, pictures):
         "about.md": about_pages.about_page(review, outcomes.bias_words()) + (LINK_TO_CHANGES if moved else ""),
         "download.md": about_pages.download_page(stored, pictures),
         "glossary.md": glossary.page(glossary.terms(source / "glossary.yml")),
-        "prisma.md": notebooks.checklist_page(checklist),
+        "prisma.md": notebooks.checklist_page(checklist, source / "extra"),
     }
 
 
