@@ -15,30 +15,6 @@
 # curve like this could arise without any effect, whether single trials carry it, and what other reviews found.
 
 # %% tags=["parameters"]
-multiverse = {
-    "window": {"all years": {}, "window": {}},
-    "helpers": {"any experience": {}, "mental distress": {"helper_experience": ["distress"]}},
-    "comparator": {"any": {}, "usual care or waiting list": {"condition_arm2": ["care_as_usual", "waitlist"]}},
-    "risk_of_bias": {
-        "any": {},
-        "not known to be high": {"risk_of_bias": ["low", "some_concerns", "no_information"]},
-        "known not to be high": {"risk_of_bias": ["low", "some_concerns"]},
-    },
-    "transcribed": {"any source": {}, "not by another team": {"secondary": ["no"]}},
-    "time_point": {"end first": ["post", "follow_up"], "end only": ["post"], "follow-up first": ["follow_up", "post"]},
-    "figures": {
-        "all": ["means", "change", "events", "printed", "p"],
-        "without p": ["means", "change", "events", "printed"],
-        "without printed effects": ["means", "change", "events"],
-        "means only": ["means", "change"],
-    },
-    "several": ["average", "highest", "lowest"],
-    "rho": [0.6, 0.3, 0.9],
-    "outliers": ["kept", "removed"],
-    "small_study": ["none", "trim_and_fill", "pet_peese"],
-    "estimator": ["REML", "fixed", "DL", "PM", "ML", "HE", "SJ"],
-    "interval": ["hartung_knapp", "wald", "hartung_knapp_conservative"],
-}
 window_start = 2020
 window_end = 2025
 minimum_trials = 3
@@ -51,17 +27,17 @@ seed = 20261122
 
 # %%
 import numpy as np
-import pandas as pd
 from IPython.display import Markdown, display
 
 from peersupport.effects.pools import event_of, outcome_labels
 from peersupport.figures import robustness as draw
 from peersupport.figures import style
-from peersupport.multiverse import choices, curve, data_sets, evaluate, workers
-from peersupport.multiverse.subsets import Plan, all_subsets
+from peersupport.multiverse import choices, curve, data_sets, evaluate
+from peersupport.multiverse.subsets import every_subset, summaries_of
 from peersupport.pool import models
 from peersupport.store.codebook import codebook
 from peersupport.store.pictures import write_figure
+from peersupport.store.project import setting
 from peersupport.store.tables import read_table, write_table
 from peersupport.text.screen import readable
 from peersupport.text.sentences import curve_text
@@ -85,16 +61,16 @@ labels = outcome_labels(book)
 effects = models.with_study_facts(
     read_table("effects.csv"), read_table("studies.csv"), read_table("tables/risk_of_bias.csv")
 )
-multiverse = choices.in_window(multiverse, window_start, window_end)
+multiverse = choices.in_window(setting("multiverse"), window_start, window_end)
+types = choices.types_in_window(setting("multiverse_types"), window_start, window_end)
 taken = choices.selections(effects, book["instruments"], multiverse)
 families = choices.families(effects, multiverse_trials, book)
 arm1 = book["arms"]["arm1"]["name"]
 events = {key: event_of(rows) for key, rows in families.items()}
 names = {key: labels[key[0]] + (" (risk ratio)" if key[1] == "log_rr" else "") for key in families}
-data = {}
-for key, rows in families.items():
-    own = {pair: mask[effects.index.get_indexer(rows.index)] for pair, mask in taken.items()}
-    data[key] = data_sets.data_sets(rows, own, multiverse, minimum_trials)
+data = data_sets.of_families(effects, families, taken, multiverse, minimum_trials)
+
+# %%
 first = effects.index[taken[next(iter(multiverse["time_point"])), next(iter(multiverse["figures"]))]]
 combinations = np.prod([len(levels) for levels in multiverse.values()])
 Markdown(
@@ -111,93 +87,97 @@ Markdown(
 # All data sets of a family are stacked and fitted in one call per estimator.
 
 # %%
-tables, grids, axes = {}, {}, {}
-for key, d in data.items():
-    results = evaluate.evaluate(d.y, d.v, multiverse, limits)
-    tables[key] = curve.table(d, results, multiverse)
-    axes[key] = {name: list(multiverse[name]) for name in evaluate.MODEL_CHOICES} | d.axes
-    grids[key] = {name: evaluate.on_grid(results[name], d.place) for name in ("effect", "ci_low", "ci_high")}
-keyed = {key: table.assign(outcome_domain=key[0], family=key[1]) for key, table in tables.items()}
-everything = pd.concat(keyed.values(), ignore_index=True)
-everything = everything[["outcome_domain", "family", *everything.columns[:-2]]]
+curves = {key: curve.whole(d, multiverse, limits, types) for key, d in data.items()}
+everything = curve.joined({key: one.table for key, one in curves.items()})
 write_table(everything, "tables/multiverse.csv")
 settings = models.Settings(multiverse["rho"][0], minimum_trials)
 domains = models.domains(effects, multiverse_trials, book)
 alone = {(d.name, d.family): models.fit_model(d, models.MAIN, settings).effect for d in domains}
-apart = max(abs(grids[key]["effect"].flat[0] - alone[key]) for key in grids)
+apart = max(abs(curves[key].main_effect - alone[key]) for key in curves)
 Markdown(
     f"{everything.combinations.sum():,} of the combinations can be estimated; they give {len(everything):,} different "
-    "results, which are in `tables/multiverse.csv`. The main analysis is one of them: fitted alone, as notebook 03 "
-    "does, it "
-    f"differs by at most {apart:.0e}."
+    "results, which are in `tables/multiverse.csv`. Many combinations lead to one result, because a choice changes "
+    "nothing where there is nothing to choose; each result counts once in what follows. The main analysis is one of "
+    f"them: fitted alone, as notebook 03 does, it differs by at most {apart:.0e}."
 )
 
 # %% [markdown]
 # ## Could such a curve arise without any effect?
 #
 # The results of one curve are not independent, so that counting intervals above zero is no test. Instead the effects of
-# each trial change sign at random, all of them together, which is as likely as not if peer support does nothing; the
-# whole multiverse is fitted again; and the curve is compared with the curves that arise in this way.
+# each trial change sign at random, all of them together; the whole multiverse is fitted again; and the curve is
+# compared with the curves that arise in this way. The null that this tests is strong: no effect in any trial, or
+# effects that lie symmetrically about zero. It is not the null of no effect on average: if true effects are skewed
+# about a mean of zero, the p-value of the median is too small too often.
 
 # %%
-pieces, size = [], 100
-for number, d in enumerate(data.values()):
-    flips = curve.sign_flips(len(d.trials), sign_flips, [seed, number])
-    pieces += [(d, flips[i : i + size], multiverse, limits) for i in range(0, sign_flips, size)]
-curves = np.concatenate(workers.run(curve.curves_under_signs, pieces, "multiverse under no effect"))
-curves = dict(zip(data, curves.reshape(len(data), sign_flips, 2), strict=True))
-rows = []
-for key, d in data.items():
-    found = curve.summary(grids[key])
-    observed = np.array([found["median"], found["share_ci_above_0"]])
-    p_median, p_share = curve.probability(observed, curves[key])
-    counts = {"trials": len(d.trials), "data_sets": d.y.shape[1], "results": len(tables[key])}
-    rows.append(dict(zip(["outcome_domain", "family"], key, strict=True)) | {"event": events[key]} | counts | found)
-    rows[-1] |= {"p_median": p_median, "p_share": p_share}
-summary = pd.DataFrame(rows)
+under_null = curve.under_no_effect(data, multiverse, limits, flips=sign_flips, seed=seed)
+summary = curve.summaries(data, curves, under_null, multiverse, limits)
+summary.insert(2, "event", [events[key] for key in data])
 write_table(summary, "tables/multiverse_summary.csv")
 
 # %%
 shown = summary.assign(outcome=[names[key] for key in data]).set_index("outcome")
-columns = ["family", "event", "trials", "estimable", "main_effect", "median", "lowest", "highest"]
+columns = ["family", "event", "trials", "results", "main_effect", "median", "lowest", "highest"]
 columns += ["share_ci_above_0", "share_ci_below_0", "p_median", "p_share"]
 display(readable(shown.reset_index()[["outcome", *columns]], 3))
 strong = shown[shown.share_ci_above_0 > 0.95].index
 weak = shown[shown.share_ci_above_0 < 0.5].index
 Markdown(
-    f"More than 95% of the specifications have an interval above zero for: {', '.join(strong).lower() or 'none'}; "
-    "fewer "
-    f"than half for: {', '.join(weak).lower() or 'none'}. The median of the curve is positive for "
+    f"More than 95% of the different results have an interval above zero for: {', '.join(strong).lower() or 'none'}; "
+    f"fewer than half for: {', '.join(weak).lower() or 'none'}. The median of the curve is positive for "
     f"{(summary['median'] > 0).sum()} of {len(summary)} families, and such a median would be rare without an effect "
     f"(p below 0.05) for {(summary.p_median < 0.05).sum()}. With k trials there are only 2^k patterns of signs, so "
-    "with "
-    f"{summary.trials.min()} trials no p of a median can be below {2 / 2 ** summary.trials.min():.3f}."
+    f"with {summary.trials.min()} trials no p of a median can be below {2 / 2 ** summary.trials.min():.3f}."
+)
+
+# %% [markdown]
+# ## Choices that are not equally defensible
+#
+# Not every choice is as good as another (Del Giudice and Gangestad 2021). Type E: as good as the main analysis's, so
+# that its results are one answer with its uncertainty. Type U: whether it is as good is uncertain (corrections for
+# small studies, figures left out, trials left out for their risk of bias). Type N: it answers another question (other
+# years, helpers, comparators or time points) or is known to be worse (a fixed effect, the best effect of each trial).
+# A combination is as its least defensible choice. Which level is of which type stands in `parameters.yml`.
+
+# %%
+apart = curve.joined({key: curve.by_type(one.table) for key, one in curves.items()})
+write_table(apart, "tables/multiverse_types.csv")
+keys = list(zip(apart["outcome_domain"], apart["family"], strict=True))
+shown = apart.assign(outcome=[names[key] for key in keys], event=[events[key] for key in keys])
+columns = ["outcome", "type", "family", "event", "results", "median", "lowest", "highest", "share_ci_above_0"]
+display(readable(shown[columns], 2))
+equal = apart[apart["type"].eq("E")]
+Markdown(
+    f"{equal['results'].sum():,.0f} of the {len(everything):,} different results are of type E. Among them the "
+    f"interval lies above zero in all results of {equal['share_ci_above_0'].eq(1).sum()} of {len(equal)} families and "
+    f"in none of {equal['share_ci_above_0'].eq(0).sum()}; the widest range from lowest to highest (Hedges g or log "
+    f"ratio) is {(equal['highest'] - equal['lowest']).max():.2f}, with all types "
+    f"{(summary.highest - summary.lowest).max():.2f}."
 )
 
 # %% [markdown]
 # ## The curves
 #
-# Above, every specification in the order of its effect, with its interval; below, which choices lie where. A strip that
-# is evenly grey along its length is a choice that does not matter; one that is dark at one end moves the answer.
+# Above, every different result in the order of its effect, with its interval; below, which choices lie where. A strip
+# that is evenly grey along its length is a choice that does not matter; one that is dark at one end moves the answer.
 
 # %%
-levels = {key: curve.levels_table(grids[key], axes[key]) for key in data}
-for key, row in zip(data, rows, strict=True):
-    panel = curve.panel(grids[key]["effect"], axes[key])
-    figure = draw.specification_curve(
-        tables[key], panel, levels[key], row["main_effect"], events[key], names[key], arm1
-    )
+levels = {key: curve.levels_table(one) for key, one in curves.items()}
+for key, row in zip(curves, summary.to_dict("records"), strict=True):
+    panel = curve.panel(curves[key].held)
     write_figure(
-        figure,
+        draw.specification_curve(
+            curves[key].table, panel, levels[key], row["main_effect"], events[key], names[key], arm1
+        ),
         f"06_curve_{models.slug(*key)}",
         notebook=here,
         title=f"Specification curve: {names[key]}",
-        alt_text=f"{row['estimable']:,} specifications of {names[key].lower()} ordered by effect, "
+        alt_text=f"{row['results']:,} different results for {names[key].lower()} ordered by effect, "
         f"{curve_text(row)}; {row['share_ci_above_0']:.0%} of the intervals favour {arm1}, "
         f"{row['share_ci_below_0']:.0%} the other arm.",
     )
-all_levels = pd.concat({key: table for key, table in levels.items()}, names=["outcome_domain", "family"])
-write_table(all_levels.reset_index(level=[0, 1]), "tables/multiverse_levels.csv")
+write_table(curve.joined(levels), "tables/multiverse_levels.csv")
 widest = summary.loc[(summary.highest - summary.lowest).idxmax()]
 Markdown(
     f"The widest curve is that of {labels[widest.outcome_domain].lower()}: {curve_text(widest)}. The curves of all "
@@ -208,15 +188,12 @@ Markdown(
 # %% [markdown]
 # ## Which choice moves the answer most
 #
-# The variance of all specifications is divided over the choices. A choice's share is what is left of the variance when
+# The variance over all combinations is divided over the choices. A choice's share is what is left of the variance when
 # every other choice is fixed; what two choices do together counts for both, so the shares need not add up to 100%.
 
 # %%
-shares = []
-for key in data:
-    moved = curve.influence_of_choices(grids[key]["effect"], axes[key])
-    shares.append(moved.assign(outcome_domain=key[0], family=key[1]))
-shares = pd.concat(shares, ignore_index=True)
+moved = {key: curve.influence_of_choices(one.effect, one.axes) for key, one in curves.items()}
+shares = curve.joined(moved)
 write_table(shares, "tables/multiverse_choices.csv")
 keyed_shares = shares.assign(key=list(zip(shares.outcome_domain, shares.family, strict=True)))
 top = shares.loc[shares.groupby(["outcome_domain", "family"]).share_total.idxmax()]
@@ -244,17 +221,13 @@ Markdown(
 # Random effects are DerSimonian and Laird's here, whose closed form allows millions of fits.
 
 # %%
-clouds, rows, trials = {"DL": [], "fixed": []}, [], []
-for number, (key, d) in enumerate(data.items()):
-    who, y, v = d.main()
-    plan = Plan(len(who), gosh_all_up_to, gosh_drawn, seed + number)
-    for estimator, drawn in clouds.items():
-        cloud = all_subsets(y, v, who, plan, estimator)
-        about = {"outcome_domain": key[0], "family": key[1], "model": estimator}
-        rows.append(about | {"trials": len(who), "all_subsets": plan.complete} | cloud.summary)
-        trials.append(cloud.splits.assign(**about))
-        drawn.append((names[key], events[key], cloud))
-subsets, trials = pd.DataFrame(rows), pd.concat(trials, ignore_index=True)
+main_data = {key: d.main() for key, d in data.items()}
+found = every_subset(main_data, gosh_all_up_to, gosh_drawn, seed)
+subsets, trials = summaries_of(found, gosh_all_up_to)
+clouds = {
+    estimator: [(names[key], events[key], cloud) for (key, one), cloud in found.items() if one == estimator]
+    for estimator in ("DL", "fixed")
+}
 
 # %%
 write_table(subsets.round(6), "tables/gosh.csv")
@@ -297,7 +270,9 @@ write_figure(
     "06_overview",
     notebook=here,
     title="The whole multiverse beside the main analysis and other reviews",
-    alt_text="; ".join(f"{names[key]}: {curve_text(row)}" for key, row in zip(data, rows, strict=True))
+    alt_text="; ".join(
+        f"{names[key]}: {curve_text(row)}" for key, row in zip(data, summary.to_dict("records"), strict=True)
+    )
     + f". {len(compared)} pooled effects of other reviews are marked.",
 )
 Markdown(

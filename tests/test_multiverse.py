@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from pymare import Dataset
 from pymare.estimators import DerSimonianLaird
 
@@ -245,28 +246,81 @@ def test_an_outlier_is_left_out_once():
 def test_table_names_each_result_once_and_counts_all(small):
     _, data = small
     found = evaluate.evaluate(data.y, data.v, SMALL, LIMITS)
-    table = curve.table(data, found, SMALL)
+    one = curve.whole(data, SMALL, LIMITS, {})
     grid = evaluate.on_grid(found["ci_low"], data.place)
-    assert table["combinations"].sum() == np.count_nonzero(~np.isnan(grid))
-    assert not table.duplicated(["data_set", "k", "effect", "ci_low", "ci_high", "tau2"]).any()
-    axes = {name: SMALL[name] for name in evaluate.MODEL_CHOICES} | data.axes
-    for row in table.sample(40, random_state=1).itertuples():
-        at = tuple([str(x) for x in levels].index(getattr(row, name)) for name, levels in axes.items())
-        assert grid[at] == row.ci_low
+    assert one.table["combinations"].sum() == np.count_nonzero(~np.isnan(grid))
+    rounded = one.table[["effect", "ci_low"]].round(6).assign(data_set=one.table["data_set"])
+    assert not rounded.duplicated().any() and one.table["effect"].is_monotonic_increasing
+    for row in one.table.sample(40, random_state=1).itertuples():
+        at = tuple([str(x) for x in levels].index(getattr(row, name)) for name, levels in one.axes.items())
+        assert grid[at] == pytest.approx(row.ci_low, abs=1e-6)
+    held = sum(count for (choice, _), count in one.held.items() if choice == "estimator")
+    assert held.tolist() == one.table["combinations"].tolist()
 
 
-def test_summary_and_influence_by_hand():
+def by_hand():
+    """Choices a (x, y, z) and b (1, 2); z cannot be fitted, and b changes nothing under y: results 0, 1 and 2."""
+    number = np.array([[0, 1], [2, 2], [-1, -1]])
+    axes = {"a": ["x", "y", "z"], "b": [1, 2]}
+    effect = np.array([0.0, 1.0, 2.0])
+    table = pd.DataFrame({"effect": effect, "ci_low": effect - 1.5, "ci_high": effect + 1.5, "combinations": [1, 1, 2]})
+    return number, axes, table
+
+
+def test_each_different_result_counts_once_by_hand():
+    number, axes, table = by_hand()
+    found = curve.summary(table)
+    assert (found["results"], found["combinations"], found["median"]) == (3, 4, 1.0)
+    assert found["share_ci_above_0"] == pytest.approx(1 / 3)  # of combinations it would be 2 of 4
+    held = curve.levels_held(number, axes)
+    one = curve.Curve(table, np.array([[0.0, 1.0], [2.0, 2.0], [np.nan, np.nan]]), axes, held)
+    levels = curve.levels_table(one).set_index(["choice", "level"])
+    assert levels.loc[("a", "y")].tolist() == [1, 2.0, 1.0]
+    assert levels.loc[("b", "1")].tolist() == [2, 1.0, 0.5]
+    assert levels.loc[("a", "z"), "results"] == 0 and np.isnan(levels.loc[("a", "z"), "median"])
+    strips = curve.panel(held, bins=3)
+    assert strips["a", "x"].tolist() == [1, 1, 0] and strips["b", "1"].tolist() == [1, 0, 0.5]
+    assert one.main_effect == 0.0
+
+
+def test_a_result_is_of_the_type_of_its_most_defensible_combination():
+    number, axes, table = by_hand()
+    ranks = curve.rank_of_levels(axes, {"U": {"b": ["2"]}, "N": {"a": ["y"]}})
+    assert ranks == [[0, 2, 0], [0, 1]]
+    assert [curve.TYPES[i] for i in curve.best_type(number, ranks)] == ["E", "U", "N"]
+    apart = curve.by_type(table.assign(type=["E", "U", "N"])).set_index("type")
+    assert apart["results"].tolist() == [1, 1, 1] and apart.loc["N", "median"] == 2.0
+    # b changes nothing under y: with a alone undoubted, the third result is E by its combination with b 1.
+    ranks = curve.rank_of_levels(axes, {"U": {"b": [2]}})
+    assert [curve.TYPES[i] for i in curve.best_type(number, ranks)] == ["E", "U", "E"]
+
+
+@pytest.mark.parametrize(
+    ("types", "words"),
+    [
+        ({"X": {}}, "'X' is none of E, U, N"),
+        ({"N": {"a": ["w"]}}, "a has no level 'w'"),
+        ({"N": {"c": [1]}}, "c has no"),
+    ],
+)
+def test_a_type_that_names_nothing_is_said(types, words):
+    with pytest.raises(ValueError, match=words):
+        curve.rank_of_levels({"a": ["x"]}, types)
+
+
+def test_the_types_of_parameters_yml_name_its_choices():
+    settings = yaml.safe_load((Path(__file__).resolve().parents[1] / "parameters.yml").read_text("utf-8"))
+    axes = choices.in_window(settings["multiverse"], 2019, 2021)
+    types = choices.types_in_window(settings["multiverse_types"], 2019, 2021)
+    ranks = dict(zip(axes, curve.rank_of_levels({n: list(x) for n, x in axes.items()}, types), strict=True))
+    assert ranks["window"] == [0, 2] and all(levels[0] == 0 for levels in ranks.values())  # the main analysis is E
+
+
+def test_influence_by_hand():
     effect = np.array([[0.0, 1.0], [2.0, 3.0], [np.nan, np.nan]])
-    grid = {"effect": effect, "ci_low": effect - 1.5, "ci_high": effect + 1.5}
-    found = curve.summary(grid)
-    assert (found["estimable"], found["median"], found["share_ci_above_0"]) == (4, 1.5, 0.5)
     moved = curve.influence_of_choices(effect, {"a": ["x", "y", "z"], "b": [1, 2]}).set_index("choice")
     assert moved.loc["a"].tolist() == pytest.approx([0.8, 0.8, 2.0])
     assert moved.loc["b"].tolist() == pytest.approx([0.2, 0.2, 1.0])
-    strips = curve.panel(effect, {"a": ["x", "y", "z"], "b": [1, 2]}, bins=2)
-    assert strips["a", "x"].tolist() == [1, 0] and strips["b", "1"].tolist() == [0.5, 0.5]
-    tied = curve.panel(np.zeros((2, 2)), {"a": ["x", "y"], "b": [1, 2]}, bins=2)
-    assert all(strip.tolist() == [0.5, 0.5] for strip in tied.values())
 
 
 def test_curves_under_signs_are_single_evaluations(small):
@@ -277,11 +331,18 @@ def test_curves_under_signs_are_single_evaluations(small):
         y = np.where(flip[:, None], data.y_flipped, data.y)
         v = np.where(flip[:, None], data.v_flipped, data.v)
         one = evaluate.evaluate(y, v, SMALL, LIMITS)
-        effect, low = (evaluate.on_grid(one[n], data.place) for n in ("effect", "ci_low"))
-        there = ~np.isnan(low)
-        ordered = np.sort(effect[there])
-        assert median == ordered[(len(ordered) + 1) // 2 - 1]
-        assert share == pytest.approx(np.mean(low[there] > 0), abs=1e-12)
+        number = curve.numbered(one)
+        there = number >= 0
+        _, first = np.unique(number[there], return_index=True)
+        assert median == pytest.approx(np.median(one["effect"][there][first]), abs=1e-6)
+        assert share == pytest.approx(np.mean(one["ci_low"][there][first] > 0), abs=1e-12)
+
+
+def test_the_observed_curve_is_that_of_the_summary(small):
+    _, data = small
+    found = curve.summary(curve.whole(data, SMALL, LIMITS, {}).table)
+    expected = [found["median"], found["share_ci_above_0"]]
+    assert curve.observed(data, SMALL, LIMITS).tolist() == pytest.approx(expected, abs=1e-6)
 
 
 def test_probability_is_uniform_without_an_effect_and_small_with_one(small):

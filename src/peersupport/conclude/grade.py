@@ -81,7 +81,12 @@ def scale_of(row: Mapping, rules: Rules, baseline: float, wanted: bool) -> Scale
     if row["family"] == "smd":
         return Scale(rules.effect_g, float, "", 2)
     sign = 1 if wanted else -1
-    return Scale(rules.effect_per_1000, lambda e: sign * 1000 * baseline * np.expm1(sign * e), " of 1000 people", 0)
+
+    def better_off(effect: float) -> float:
+        risk = min(1.0, baseline * float(np.exp(sign * effect)))  # no ratio takes a risk beyond certainty
+        return sign * 1000 * (risk - baseline)
+
+    return Scale(rules.effect_per_1000, better_off, " of 1000 people", 0)
 
 
 def downgrades(

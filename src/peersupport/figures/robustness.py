@@ -48,7 +48,7 @@ SCALE = {
 }
 GOSH_SCALE = "Pooled effect of the subset (Hedges g, positive favours {arm1}; risk ratios as named, log scale)"
 CURVE_SCALE = (
-    "Specifications, ordered by effect (%); the darker a strip, the more of them hold the level;\n"
+    "Different results, ordered by effect (%); the darker a strip, the more of them hold the level;\n"
     "the furthest 1% of interval ends are beyond the frame"
 )
 INK = LinearSegmentedColormap.from_list("ink", ["#FFFFFF", "#9FB8CC", "#22435E"])
@@ -64,9 +64,9 @@ def choice_name(choice: str) -> str:
 def specification_curve(
     table: pd.DataFrame, panel: dict, levels: pd.DataFrame, main: float, event: str, title: str, arm1: str
 ):
-    """The curve above, the choices below, on one axis: the share of the specifications.
+    """The curve above, the choices below, on one axis: the share of the different results.
 
-    table: multiverse.table, sorted by effect; panel: multiverse.panel; levels: multiverse.levels_table;
+    table: curve.table, sorted by effect; panel: curve.panel; levels: curve.levels_table;
     main: the main analysis's effect; event: avoid or wanted where it is a ratio of events, else ""; arm1: its name.
     """
     strips = 2.9 * (len(panel) + 0.45 * levels["choice"].nunique())
@@ -81,8 +81,7 @@ def specification_curve(
 
 
 def _curve(axes, table, main, event, arm1):
-    weight = table["combinations"].to_numpy(float)
-    edge = 100 * np.append(0, np.cumsum(weight)) / weight.sum()
+    edge = np.linspace(0, 100, len(table) + 1)  # each different result counts once
     low, high, effect = (table[name].to_numpy() for name in ("ci_low", "ci_high", "effect"))
     corners = [
         np.column_stack(pair) for pair in ((edge[:-1], low), (edge[:-1], high), (edge[1:], high), (edge[1:], low))

@@ -14,11 +14,24 @@ from peersupport.effects.routes import ROUTES
 
 def in_window(choices: Mapping[str, Mapping], start: int, end: int) -> dict:
     """The choices with the review's window: a level named `window` takes its years, and is named after them."""
-    years = {f"{start} to {end}": {"year": list(range(start, end + 1))}}
+    years = {_window(start, end): {"year": list(range(start, end + 1))}}
     levels = {}
     for name, accepted in choices["window"].items():
         levels |= years if name == "window" else {name: accepted}
     return {**choices, "window": levels}
+
+
+def types_in_window(types: Mapping[str, Mapping], start: int, end: int) -> dict:
+    """The types of levels (parameters.yml, multiverse_types) with the level `window` named as in_window names it."""
+    renamed = {"window": _window(start, end)}
+    return {
+        kind: {name: [renamed.get(x, x) if name == "window" else x for x in levels] for name, levels in named.items()}
+        for kind, named in types.items()
+    }
+
+
+def _window(start: int, end: int) -> str:
+    return f"{start} to {end}"
 
 
 def families(effects: pd.DataFrame, least: int, codebook: Mapping) -> dict[tuple, pd.DataFrame]:

@@ -70,6 +70,15 @@ def data_sets(rows: pd.DataFrame, taken: dict, choices: dict, least: int) -> Dat
     return DataSets(sorted(rows["trial"].unique()), axes, place, *columns[:, :, enough])
 
 
+def of_families(effects: pd.DataFrame, families: dict, taken: dict, choices: dict, least: int) -> dict:
+    """The DataSets of each of choices.families; `taken`: choices.selections, masks over all effects."""
+    found = {}
+    for key, rows in families.items():
+        own = {pair: mask[effects.index.get_indexer(rows.index)] for pair, mask in taken.items()}
+        found[key] = data_sets(rows, own, choices, least)
+    return found
+
+
 def _row_masks(rows, taken, choices, axes, filters):
     """The rows that each combination of time point, figures and filters leaves."""
     each = [[accepts(rows, accepted) for accepted in choices[name].values()] for name in filters]

@@ -5,6 +5,7 @@ Fixed effects need three sums per subset, which are one matrix product for a who
 random effects take their heterogeneity from the same sums (DerSimonian-Laird) or from engine.pool.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,3 +164,28 @@ def all_subsets(y, v, names: list[str], plan: Plan, estimator: str) -> Cloud:
     few = len(effect) <= FEW
     points = (effect, i2, plan.masks(0)[:, strongest]) if few else None
     return Cloud(summary(effect, i2), counts, edges, table, held[strongest], points)
+
+
+def every_subset(data: Mapping, all_up_to: int, drawn: int, seed: int) -> dict[tuple, Cloud]:
+    """((outcome domain, family), estimator) -> the Cloud of DL and of fixed effects.
+
+    data: family -> trials, effects and variances of its main analysis. All subsets up to `all_up_to` trials, else
+    `drawn` of them at random; family number i draws by seed + i.
+    """
+    found = {}
+    for number, (key, (trials, y, v)) in enumerate(data.items()):
+        plan = Plan(len(trials), all_up_to, drawn, seed + number)
+        for estimator in ("DL", "fixed"):
+            found[key, estimator] = all_subsets(y, v, trials, plan, estimator)
+    return found
+
+
+def summaries_of(clouds: Mapping[tuple, Cloud], all_up_to: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The summary of each cloud, and its trials with how far each separates it: the tables gosh and gosh_trials."""
+    rows, trials = [], []
+    for ((domain, family), estimator), cloud in clouds.items():
+        about = {"outcome_domain": domain, "family": family, "model": estimator}
+        counts = {"trials": len(cloud.splits), "all_subsets": len(cloud.splits) <= all_up_to}
+        rows.append(about | counts | cloud.summary)
+        trials.append(cloud.splits.assign(**about))
+    return pd.DataFrame(rows), pd.concat(trials, ignore_index=True)
