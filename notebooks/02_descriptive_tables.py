@@ -83,7 +83,7 @@ Markdown(
 # %% [markdown]
 # ## Characteristics of the studies
 #
-# Table 1 of the manuscript holds the randomised trials published in the window of the main analysis. The supplement
+# Table 1 of the manuscript holds the randomised trials published in the article's window. The supplement
 # holds every study; it scrolls here, and is written beside the short one as HTML, CSV and Word.
 
 # %%
@@ -181,7 +181,7 @@ Markdown(f"{sentence}.")
 # %% [markdown]
 # ## Time
 #
-# The upper panel marks the window of the main analysis, the lower one the years of the pandemic, in which services
+# The upper panel marks the article's window, the lower one the years of the pandemic, in which services
 # moved to video and telephone.
 
 # %%
@@ -189,7 +189,7 @@ year_design = desc.by_year(studies, "design_family", list(labels("design_family"
 year_delivery = desc.by_year(studies, "modality", list(delivery))
 write_table(year_design, "tables/studies_by_year_design.csv")
 write_table(year_delivery, "tables/studies_by_year_delivery.csv")
-window = (window_start, window_end, "Main analysis")
+window = (window_start, window_end, "Article's window")
 pandemic = (pandemic_start, pandemic_end, "Pandemic")
 
 # %%

@@ -102,7 +102,7 @@ Markdown(
 )
 
 # %% [markdown]
-# The same counts over the window of the main analysis, and with the reports of one trial joined.
+# The same counts over the article's window, and with the reports of one trial joined.
 
 # %%
 by_study = studies.set_index("study")

@@ -16,6 +16,8 @@
 # among others, and the text of the results.
 
 # %% tags=["parameters"]
+window_start = 2020
+window_end = 2025
 minimum_trials = 3
 within_trial_correlation = 0.6
 vote_majority = 0.7
@@ -29,7 +31,7 @@ import json
 import pandas as pd
 from IPython.display import Markdown, display
 
-from peersupport.conclude import claims, cumulative, grade, manuscript, reviews
+from peersupport.conclude import claims, cumulative, grade, manuscript, reviews, window
 from peersupport.conclude.evidence import Evidence, votes_for_claims
 from peersupport.describe.studies import one_per_trial, participants
 from peersupport.describe.votes import row_directions
@@ -113,21 +115,38 @@ Markdown(
 # ## The ledger
 #
 # One row per claim, one rule per row. `supported` means that the rule holds, not that the claim is true; `not_testable`
-# that the data are too thin for either answer.
+# that the data are too thin for either answer. The main analysis is of all years; beside it stands the verdict on the
+# studies of the article's years alone (`window_start` to `window_end` in `parameters.yml`).
 
 # %%
-ledger = claims.evaluate(read_table("claims.csv"), evidence)
+randomised = one_per_trial(studies, participants(studies, outcomes))
+randomised = randomised[randomised["design_family"].eq("randomised")]
+sources = window.Sources(
+    effects=effects,
+    themes=read_table("themes.csv"),
+    pooled=pooled[pooled["model"].eq("window")],
+    randomised=randomised,
+    facts=facts,
+    countries=read_reference("countries.csv"),
+    codebook=book,
+    long_weeks=long_follow_up_weeks,
+)
+of_window = window.in_window(evidence, sources, window_start, window_end)
+ledger = claims.evaluate(read_table("claims.csv"), evidence, of_window)
 write_table(ledger, "tables/claims.csv")
 words = manuscript.VERDICT_WORDS
 counted = ledger["verdict"].map(words).value_counts()
-figure = synthesis.claims_page(ledger)
+figure = synthesis.claims_page(ledger, f"{window_start} to {window_end}")
 write_figure(
     figure,
     "07_claims",
     notebook=here,
     title="What the article claims, and what the data carry",
     alt_text=f"Table of {len(ledger)} claims: "
-    + "; ".join(f"{r.claim_id} {words[r.verdict]}" for r in ledger.itertuples())
+    + "; ".join(
+        f"{r.claim_id} {words[r.verdict]} ({window_start} to {window_end}: {words[r.verdict_window]})"
+        for r in ledger.itertuples()
+    )
     + ".",
 )
 
@@ -137,19 +156,24 @@ listed = {
     for verdict, rows in ledger.groupby("verdict")
 }
 moved = ledger[ledger["verdict"].ne(ledger["verdict_left_out"])]
+differs = ledger[ledger["verdict"].ne(ledger["verdict_window"])]
+in_years = "; ".join(f"{r.claim_id} is {words[r.verdict_window]}" for r in differs.itertuples())
 turned = "; ".join(f"{r.claim_id} would be {words[r.verdict_left_out]}" for r in moved.itertuples())
 Markdown(
     f"Of {len(ledger)} claims {', '.join(f'{n} are {name}' for name, n in counted.items())}. The article claims more "
     f"than these data carry where the verdict is not supported: {listed.get('not_supported', 'none')}; or not "
     f"testable: {listed.get('not_testable', 'none')}; and in part where it is partly supported: "
     f"{listed.get('partly_supported', 'none')}. {len(moved)} verdicts depend on how trials that found no difference "
-    f"are counted: {turned or 'none'}."
+    f"are counted: {turned or 'none'}. From {window_start} to {window_end} alone, {len(differs)} verdicts differ: "
+    f"{in_years or 'none'}."
 )
 
 # %%
-shown = ["claim_id", "claim", "verdict", "number", "k", "n", "reason", "known"]
-told = ledger.assign(verdict=ledger["verdict"].map(words), number=[carried(row) for row in ledger.itertuples()])
-readable(told[shown])
+shown = ["claim_id", "claim", "verdict", "verdict_window", "number", "k", "n", "reason", "known"]
+told = ledger.assign(number=[carried(row) for row in ledger.itertuples()])
+for column in ("verdict", "verdict_window"):
+    told[column] = told[column].map(words)
+readable(told[shown].rename(columns={"verdict_window": f"{window_start} to {window_end}"}))
 
 # %% [markdown]
 # ## Since when

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -534,3 +535,26 @@ def test_one_figure_flips_a_claim_its_reason_and_the_paragraph(raw_sheets):
     assert "Empowerment improves. **Not supported.**" in paragraph_after
     assert "excludes no effect for empowerment" in paragraph_before
     assert "includes no effect for empowerment" in paragraph_after
+
+
+# ---- the article's window -------------------------------------------------------------------------
+def test_the_window_is_judged_by_the_same_rule_on_its_own_evidence():
+    sheet = pd.DataFrame([SHEET["C08"], SHEET["C20"]])
+    studies = pd.DataFrame(
+        {
+            "study": [f"S{i}" for i in range(40)],
+            "trial": [f"S{i}" for i in range(40)],
+            "design": "rct",
+            "year": [2010] * 20 + [2022] * 20,
+            "n_randomised": [600] * 6 + [100] * 34,
+            "modality": ["in_person"] * 20 + ["digital"] * 20,
+        }
+    )
+    every = Evidence(studies=studies, randomised=["rct"], remote=["digital"])
+    late = replace(every, studies=studies[studies["year"].ge(2020)], since=2020)
+    table = claims.evaluate(sheet, every, late).set_index("claim_id")
+    assert table.loc["C20", ["verdict", "verdict_window"]].tolist() == ["partly_supported", "supported"]  # 15%, 0%
+    assert table.loc["C08", "verdict_window"] == "not_testable"  # nothing before it to compare with
+    assert "0 of 20" in table.loc["C20", "reason_window"]
+    alone = claims.evaluate(sheet, every)
+    assert alone["verdict_window"].isna().all()

@@ -16,7 +16,8 @@ from peersupport.conclude.evidence import Evidence
 from peersupport.conclude.rules import RULES
 
 COLUMNS = (
-    "claim_id claim verdict estimate ci_low ci_high k n reason quantity verdict_left_out rule_name outcomes rule known"
+    "claim_id claim verdict verdict_window estimate ci_low ci_high k n reason reason_window quantity verdict_left_out "
+    "rule_name outcomes rule known"
 ).split()
 LISTS = ("outcomes", "levels")  # columns with several codes, joined by semicolons
 TEXTS = ("moderator",)
@@ -100,13 +101,20 @@ def _shown(cell: str) -> str:
         return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def evaluate(sheet: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
-    """claims.csv with verdict, number, reason and rule: COLUMNS, one row per claim. Raises ClaimsError."""
+def evaluate(sheet: pd.DataFrame, evidence: Evidence, window: Evidence | None = None) -> pd.DataFrame:
+    """claims.csv with verdict, number, reason and rule: COLUMNS, one row per claim. Raises ClaimsError.
+
+    window: the evidence of the article's years (conclude.window); without it the verdict and reason of the window are
+    blank.
+    """
     other = replace(evidence, neither="left_out")
     rows = []
     for claim in read(sheet, evidence.arm1):
         about = {"claim_id": claim.claim_id, "claim": claim.text, **vars(claim.judge(evidence))}
         about |= {"rule_name": claim.rule, "rule": claim.words, "known": claim.known}
         about["outcomes"] = "; ".join(claim.settings.get("outcomes", ()))
+        if window is not None:
+            found = claim.judge(window)
+            about |= {"verdict_window": found.verdict, "reason_window": found.reason}
         rows.append(about | {"verdict_left_out": claim.judge(other).verdict})
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -37,7 +37,8 @@ class Evidence:
     pooled trials; votes: votes_for_claims; subgroups, regressions, over_time: the tables of notebook 04; barriers:
     barrier_ranks.csv; studies, outcomes: notebook 01's, outcomes with `instrument` as the codebook joins its names;
     income: trials_by_income.csv. labels: code to label. randomised, remote: codes of designs and of deliveries.
-    neither: whether a trial that found no difference counts `against` a share or is `left_out`.
+    neither: whether a trial that found no difference counts `against` a share or is `left_out`. since: the first year
+    of the studies, where they are those of a window.
     """
 
     pooled: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -56,16 +57,19 @@ class Evidence:
     remote: Sequence[str] = ()
     correlation: float = 0.6
     neither: str = "against"
+    since: float = float("-inf")
 
     def label(self, code: str) -> str:
         return self.labels.get(code, code)
 
-    def pool(self, outcome: str):
-        """The main model's row of that outcome with numbers in it; standardised effects before ratios; None: none."""
+    def pool(self, outcome: str, family: str = ""):
+        """The main model's row of that outcome with numbers in it; standardised effects before ratios, or those of
+        `family` alone; None: none."""
         table = self.pooled
         if table.empty:
             return None
         rows = table[table["outcome_domain"].eq(outcome)].dropna(subset=["effect"])
+        rows = rows[rows["family"].eq(family)] if family else rows
         return next(rows.sort_values("family", ascending=False).itertuples(), None)
 
     def subgroup(self, outcome: str, moderator: str, level: str):

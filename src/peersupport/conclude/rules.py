@@ -177,8 +177,9 @@ def specific_benefit(evidence: Evidence, outcomes: Sequence[str], limit: float, 
 
 
 def all_improve(evidence: Evidence, outcomes: Sequence[str], trials_least: int) -> Finding:
-    """Pools are of randomised trials; "improves" is the interval on the better side of no effect, event by event."""
-    rows = {name: evidence.pool(name) for name in outcomes}
+    """Pools are of randomised trials, counted as events; "improves" is the interval on the better side of no effect,
+    event by event."""
+    rows = {name: evidence.pool(name, "log_rr") for name in outcomes}
     words, good, tested = [], [], []
     for name, row in rows.items():
         if row is None or row.k < trials_least:
@@ -323,6 +324,10 @@ def expansion(evidence: Evidence, year_first: int, year_last: int, year_until: i
 
     The number shown is the difference of the first span (the pandemic's) from the years before.
     """
+    if evidence.since >= year_first:
+        return Finding(
+            UNTESTABLE, f"These studies begin in {evidence.since:g}: there is nothing before to compare with."
+        )
     told = evidence.studies[evidence.studies["modality"].fillna("nr").ne("nr")]
     year, remote = told["year"], told["modality"].isin(evidence.remote)
     spans = {

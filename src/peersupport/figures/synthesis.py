@@ -24,17 +24,18 @@ OTHERWISE = (
     "In brackets: the verdict if trials of which the source says only that the arms did not differ were left out of "
     "the shares."
 )
-CLAIM, MARK, WORD, PLOT, REASON = 8.0, 62.0, 65.5, (84.0, 102.5), 106.0  # mm
+CLAIM, MARK, WORD, YEARS, PLOT, REASON = 8.0, 57.5, 60.5, 83.5, (91.0, 106.0), 109.0  # mm
 TEXT_LINE, GAP, TOP, BOTTOM = 2.85, 2.0, 15.0, 20.5
 AXIS = (-0.5, 1.0)
 
 
-def claims_page(table: pd.DataFrame):
+def claims_page(table: pd.DataFrame, window: str = ""):
     """Each claim, its verdict, its effect where it is a Hedges g, and why; one page of PAGE width.
 
-    table: claims.evaluate. The height follows the text.
+    table: claims.evaluate; window: what the years of its `verdict_window` are called, blank for none.
+    The height follows the text.
     """
-    cells = [(row, wrap(row.claim, 38), wrap(row.reason, 58, break_long_words=False)) for row in table.itertuples()]
+    cells = [(row, wrap(row.claim, 35), wrap(row.reason, 56, break_long_words=False)) for row in table.itertuples()]
     heights = [
         GAP + TEXT_LINE * max(len(claim), len(reason), _verdict(row).count("\n") + 1) for row, claim, reason in cells
     ]
@@ -48,8 +49,9 @@ def claims_page(table: pd.DataFrame):
         figure.text(x / PAGE, 1 - from_top / height, text, **style)
 
     words(2, 2.2, "What the article claims, and what the data carry", fontsize=9, weight="bold")
-    for x, text in ((2, "Claim"), (MARK - 1.5, "Verdict"), (REASON, "The numbers")):
+    for x, text in ((2, "Claim"), (MARK - 1.5, "Verdict, all years"), (REASON, "The numbers, all years")):
         words(x, TOP - 5.2, text, fontsize=7, weight="bold")
+    words(YEARS, TOP - 5.2 - 2.6, window.replace(" to ", "\nto "), fontsize=7, weight="bold", ha="center")
     words(sum(PLOT) / 2, TOP - 5.2, "Hedges g", fontsize=7, weight="bold", ha="center")
     left, right = PLOT
     place = (left / PAGE, BOTTOM / height, (right - left) / PAGE, sum(heights) / height)
@@ -71,6 +73,9 @@ def claims_page(table: pd.DataFrame):
         words(WORD, top + 0.7, verdict, weight="bold")
         for more in other:
             words(WORD, top + 0.7 + TEXT_LINE * (verdict.count("\n") + 1), f"({more}")
+        if window:
+            sign, ink, _ = VERDICT[row.verdict_window]
+            words(YEARS, top + 0.2, sign, fontsize=10, color=ink, ha="center")
         words(REASON, top + 0.7, "\n".join(reason))
         if row.quantity == "Hedges g":
             _whisker(axes, y + tall / 2 - 0.4, row)
