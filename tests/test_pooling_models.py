@@ -172,3 +172,17 @@ def test_posterior_quantiles_invert_the_distribution_functions():
         agree(found.mu_cdf(found.mu_quantile(probability)), probability, 1e-9)
         agree(found.new_effect_cdf(found.new_effect_quantile(probability)), probability, 1e-9)
     assert found.new_effect_quantile(0.975) > found.mu_quantile(0.975)
+
+
+@pytest.mark.parametrize("probability", [0.025, 0.5, 0.975])
+def test_quantiles_of_tau2_are_those_of_the_density_by_brute_force(probability):
+    """The marginal posterior of tau on a grid of 20,000 points, summed with the trapezoidal rule."""
+    y, v = np.array([0.10, 0.35, 0.20, 0.55, 0.05, 0.30]), np.array([0.02, 0.03, 0.015, 0.05, 0.02, 0.04])
+    tau = np.linspace(0, 3, 20_001)
+    w = 1 / (v[:, None] + tau**2)
+    mean = (w * y[:, None]).sum(axis=0) / w.sum(axis=0)
+    log = (np.log(w).sum(axis=0) - np.log(w.sum(axis=0)) - (w * (y[:, None] - mean) ** 2).sum(axis=0)) / 2
+    density = np.exp(log - log.max()) * stats.halfnorm.pdf(tau, scale=0.5)
+    area = np.concatenate([[0], np.cumsum((density[1:] + density[:-1]) / 2)])
+    expected = np.interp(probability, area / area[-1], tau) ** 2
+    assert posterior(y, v, 0.5).tau2_quantile(probability) == pytest.approx(expected, rel=2e-3, abs=1e-5)

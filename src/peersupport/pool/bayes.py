@@ -39,8 +39,9 @@ class Posterior:
         return _quantile(self.new_effect_cdf, probability, self.mu_mean, spread)
 
     def tau2_quantile(self, probability: float) -> float:
-        cumulative = np.cumsum(self.weight)
-        return float(np.interp(probability, cumulative, self.tau) ** 2)
+        """Read at the middle of each node's weight: at its end, the median would lie half a node low."""
+        middle = np.cumsum(self.weight) - self.weight / 2
+        return float(np.interp(probability, middle, self.tau) ** 2)
 
     @property
     def mu_mean(self) -> float:
