@@ -386,7 +386,17 @@ ROWS = {
     "arms": [dict(row_id="O0001", stratum="one clinic", reason="example")],
     "clusters": [dict(study="Baker 2022", clusters="20", icc="0.03", locator="page 4")],
     "claims": [
-        dict(claim_id="C01", claim="Hope grows.", evidence="pooled_outcomes: hope", rule="supported if above 0")
+        dict(
+            claim_id="C01",
+            claim="Hope grows.",
+            evidence="pooled_outcomes: hope",
+            rule_name="improvement",
+            known="no",
+            outcomes="hope",
+            trials_least="3",
+            trials_enough="5",
+            share_percent="50",
+        )
     ],
 }
 

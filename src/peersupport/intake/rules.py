@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from peersupport.effects.routes import RATIOS
-from peersupport.intake import reconcile
+from peersupport.intake import plausible, reconcile
 from peersupport.intake.schema import as_number, cell_failures, remedy_for
 from peersupport.search.identity import normal_doi, normal_title, other_work
 from peersupport.store.sheets import Sheets, problem
@@ -497,13 +497,59 @@ def decided_values(sheets: Sheets, codebook: dict) -> Iterator[dict]:
 
 
 def decided_figures(sheets: Sheets) -> Iterator[dict]:
-    """Figures that each coder has right, and that no longer fit together once the consensus has mixed them."""
-    decided = _decided("outcomes", sheets)
+    """Figures that no longer fit together once the consensus has mixed them or a correction has changed one."""
     for rule in (events_above_total, interval, ratio_not_positive):
         before = list(rule(sheets))
-        for found in rule(sheets | {"coder_a/outcomes": decided}):
+        for found in rule(sheets | as_used(sheets)):
             if found not in before:
-                yield found | {"remedy": f"as the consensus decided the row, {found['remedy']}"}
+                yield found | {"remedy": f"as the consensus and corrections.csv have the row, {found['remedy']}"}
+
+
+def as_used(sheets: Sheets) -> Sheets:
+    """The outcome sheets as the chain uses them: the coders' as decided and corrected, the database's as corrected."""
+    database = plausible.corrected("database/outcomes", sheets["database/outcomes"], sheets)
+    return {"coder_a/outcomes": plausible.decided(sheets), "database/outcomes": database}
+
+
+SLIPS = {  # rule: columns of which one can be the slip
+    "events_above_total": ("event_arm1", "totaln_arm1", "event_arm2", "totaln_arm2"),
+    "interval_upside_down": ("ci_low", "ci_high"),
+    "effect_outside_interval": ("effect", "ci_low", "ci_high"),
+    "ratio_not_positive": ("effect", "ci_low", "ci_high"),
+    "out_of_range": (),
+    "not_whole": (),
+}
+
+
+def printed_slips(problems: list[dict], sheets: Sheets) -> list[dict]:
+    """The problems; a slip that the source itself prints is a warning where corrections.csv mends the row.
+
+    What the corrections make of a row is judged by decided_figures and decided_values.
+    """
+    used = as_used(sheets)
+    failing = {
+        (table.at[found["row"], "row_id"], found["rule"])
+        for rule in (events_above_total, interval, ratio_not_positive)
+        for found in rule(sheets | used)
+        if (table := used.get(found["sheet"])) is not None
+    }
+    mended = {
+        (f"{coder}/outcomes" if name == "outcomes" else name, key, column)
+        for name, key, column in sheets["corrections"][["sheet", "key", "column"]].itertuples(index=False)
+        for coder in ("coder_a", "coder_b")
+    }
+    return [_softened(found, sheets, mended, failing) for found in problems]
+
+
+def _softened(found: dict, sheets: Sheets, mended: set, failing: set) -> dict:
+    name, rule = found["sheet"], found["rule"]
+    if found["severity"] != "error" or rule not in SLIPS or name not in OUTCOMES or found["row"] == "":
+        return found
+    key = sheets[name].at[found["row"], "row_id"]
+    columns = SLIPS[rule] or (found["column"],)
+    if (key, rule) in failing or not any((name, key, column) in mended for column in columns):
+        return found
+    return found | {"severity": "warning", "remedy": f"corrections.csv mends it; as printed: {found['remedy']}"}
 
 
 def sd_like_se(sheets: Sheets) -> Iterator[dict]:

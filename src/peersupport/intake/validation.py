@@ -7,7 +7,7 @@ Errors stop the chain; warnings are for a person to look at and change nothing.
 import pandas as pd
 
 from peersupport.intake.plausible import implausible
-from peersupport.intake.rules import CROSS_RULES, decided_values
+from peersupport.intake.rules import CROSS_RULES, decided_values, printed_slips
 from peersupport.intake.schema import check_schema
 from peersupport.store.sheets import PROBLEM, Sheets
 
@@ -30,6 +30,7 @@ def validate(sheets: Sheets, file_problems: list[dict], codebook: dict) -> pd.Da
     whole = all(len(table.columns) for table in sheets.values())
     if whole and not any(found["rule"] in STRUCTURE for found in problems):
         problems += [found for rule in CROSS_RULES for found in rule(sheets)]
+        problems = printed_slips(problems, sheets)
         problems += [*decided_values(sheets, codebook), *implausible(sheets, codebook)]
     table = pd.DataFrame(problems, columns=PROBLEM).drop_duplicates()
     return table.sort_values(["severity", "sheet", "rule"], kind="stable").reset_index(drop=True)
