@@ -188,6 +188,8 @@ Markdown(
     f"{saved.work_saved.max():.0%} over {len(saved)} repeats of {screening.FOLDS}-fold cross-validation). These "
     f"decisions came from another kind of search, in which {base:.0%} of the records were included and most excluded "
     "ones were near the subject; among the records of a database the order should save more, but nothing here shows it."
+    if len(saved)
+    else "The log holds too few decisions of either kind to try the order on."
 )
 
 # %% [markdown]

@@ -20,7 +20,7 @@ def draw_concepts(costs: pd.DataFrame):
         axes.barh(height, rows[alone], color=color, height=0.62, label="through this concept alone")
         for y, n, total in zip(height, rows[alone], rows[held], strict=True):
             axes.text(total, y, f" {n} of {total}", va="center", fontsize=6.4)
-        axes.set_xlim(0, rows[held].max() * 1.28)
+        axes.set_xlim(0, max(1, rows[held].max()) * 1.28)
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
     left.set_yticks(height, [f"{label} ({n} terms)" for label, n in zip(rows.label, rows.terms, strict=True)])

@@ -60,7 +60,7 @@ def expectation(
     """
     records = per_month.iloc[-1] if len(per_month) else np.nan
     years = pd.to_numeric(studies.year, errors="coerce")
-    last = int(years[years.le(window[1])].max())
+    last = int(np.nanmax([*years[years.le(window[1])], window[0]]))
     shown = records * share
     seen = shown > 0  # of a search that brought nothing, nothing follows
     monthly = shown if seen else years.between(last - 3, last - 1).sum() / 36
@@ -83,6 +83,8 @@ def read_hits(content: bytes, lines: pd.DataFrame) -> tuple[pd.DataFrame, list[d
     def note(row, column, value, rule, remedy):
         problems.append(problem("search/hits", row, column, value, rule, "error", remedy))
 
+    if not content.strip():
+        return pd.DataFrame(columns=HITS), problems
     table = pd.read_csv(io.BytesIO(content), dtype="str", keep_default_na=False)
     if [*table] != HITS:
         note(1, "", ", ".join(table), "columns", f"the columns must be {', '.join(HITS)}")

@@ -158,7 +158,7 @@ def would_catch(strategy: Strategy, studies: pd.DataFrame, log: pd.DataFrame) ->
     own, other = [words_of(t) for t in studies.title.fillna("")], [words_of(t) for t in rejected]
     rows = []
     for term in sorted({gram for i in np.flatnonzero(~hit) for gram in _grams(own[i])}):
-        here, there = (np.array([f" {term} " in text for text in texts]) for texts in (own, other))
+        here, there = (np.array([f" {term} " in text for text in texts], dtype=bool) for texts in (own, other))
         for concept in strategy.concepts:
             gained = combined(strategy.combine, ours | {concept: ours[concept] | here}) & ~hit
             if gained.any():

@@ -105,17 +105,21 @@ def _line(text):
 
 def simulated(log: pd.DataFrame, seed: int) -> pd.DataFrame:
     """`repeat, screened, recall`: share of included records met after each share of the decided ones, in the order of
-    the scores that a model gave each record without having seen it (10-fold cross-validation, repeated)."""
+    the scores that a model gave each record without having seen it (10-fold cross-validation, repeated); empty where
+    the log has fewer than two records of either kind."""
     rows = decided(log)
-    y = rows.included.to_numpy()
-    curves = []
+    y = rows.included.to_numpy(bool)
+    parts = min(FOLDS, int(y.sum()), int((~y).sum()))
+    curves = [pd.DataFrame(columns=["repeat", "screened", "recall"], dtype=float)]
+    if parts < 2:
+        return curves[0]
     for repeat in range(REPEATS):
-        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed + repeat)
+        folds = StratifiedKFold(parts, shuffle=True, random_state=seed + repeat)
         score = cross_val_predict(model(), rows.title, y, cv=folds, method="predict_proba")[:, 1]
         met = np.cumsum(y[np.argsort(-score, kind="stable")]) / y.sum()
         screened = np.arange(1, len(y) + 1) / len(y)
         curves.append(pd.DataFrame({"repeat": repeat, "screened": screened, "recall": met}))
-    return pd.concat(curves, ignore_index=True)
+    return pd.concat(curves[1:], ignore_index=True)
 
 
 def work_saved(curves: pd.DataFrame, wanted: float = WANTED) -> pd.DataFrame:
