@@ -13,24 +13,30 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-PYTHON = {"python_version": "3.11", "python_full_version": "3.11.14"}
+PYTHONS = {
+    "3.11": {"python_version": "3.11", "python_full_version": "3.11.14"},
+    "3.12": {"python_version": "3.12", "python_full_version": "3.12.12"},
+    "3.13": {"python_version": "3.13", "python_full_version": "3.13.9"},
+}
+CONDA_PYTHON = "3.13"
+EXTRAS = {"report", "explorer", "lab", "dask", "check"}
 CONDA_NAMES = {"matplotlib-base": "matplotlib"}
 NOT_LIBRARIES = {"python", "pip"}
 ASKED_FOR = {"jupyterlab", "pandas", "seaborn", "pingouin", "papermill", "jupytext", "nbval"}
 
 
 def direct_requirements(pyproject):
-    described = tomllib.loads(pyproject)
-    listed = described["project"]["dependencies"] + described["dependency-groups"]["check"]
+    project = tomllib.loads(pyproject)["project"]
+    listed = sum(project["optional-dependencies"].values(), project["dependencies"])
     return {canonicalize_name(r.name): r for r in map(Requirement, listed)}
 
 
-def locked(lock):
-    """Name to version, and the names of those without a hash."""
+def locked(lock, python=CONDA_PYTHON):
+    """Name to version for one Python, and the names of those without a hash."""
     versions, unhashed = {}, set()
     for entry in re.findall(r"^\w.*(?:\n .*)*", lock, re.M):
         requirement = Requirement(entry.split("\\\n")[0])
-        if requirement.marker is None or requirement.marker.evaluate(PYTHON):
+        if requirement.marker is None or requirement.marker.evaluate(PYTHONS[python]):
             name = canonicalize_name(requirement.name)
             versions[name] = str(requirement.specifier).removeprefix("==")
             if "--hash=sha256:" not in entry:
@@ -103,10 +109,34 @@ def test_what_the_code_imports_is_direct(files):
     assert not missing
 
 
+@pytest.mark.parametrize("python", PYTHONS)
+def test_the_lock_has_every_library_for_every_python(files, python):
+    direct, versions = direct_requirements(files[0]), locked(files[1], python)[0]
+    assert not direct.keys() - versions.keys()
+    assert all(versions[name] in requirement.specifier for name, requirement in direct.items())
+
+
+def test_numbers_come_from_the_same_versions_on_every_python(files):
+    numeric = ("numpy", "scipy", "pandas", "statsmodels", "scikit-learn", "pingouin", "matplotlib", "pillow")
+    versions = [locked(files[1], python)[0] for python in PYTHONS]
+    assert len({tuple(found[name] for name in numeric) for found in versions}) == 1
+
+
+def test_the_chain_imports_nothing_of_an_extra(files):
+    project = tomllib.loads(files[0])["project"]
+    assert project["optional-dependencies"].keys() == EXTRAS
+    core = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
+    of = packages_distributions()
+    rooms = [path for path in (ROOT / "src/peersupport").iterdir() if path.name not in ("report", "explorer")]
+    named = set.union(*(imported(room) for room in rooms if room.is_dir()))
+    named -= {"dask"}  # imported where a cluster is named
+    assert not {name for name in named if not {canonicalize_name(found) for found in of[name]} & core}
+
+
 def test_conda_environment_has_the_same_python_and_one_channel(files):
     environment = yaml.safe_load(files[2])
     assert environment["channels"] == ["conda-forge"]
-    assert "python=3.11" in environment["dependencies"]
+    assert f"python={CONDA_PYTHON}" in environment["dependencies"]
 
 
 @pytest.mark.parametrize(

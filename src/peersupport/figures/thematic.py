@@ -1,16 +1,13 @@
 """Figures of notebook 05: what helps and what hinders. Each takes a tidy table and computes no
 statistics."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from textwrap import fill
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
-import upsetplot
 from matplotlib import pyplot as plt
-from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -199,66 +196,46 @@ def pair_heatmap(table: pd.DataFrame, order: tuple[Sequence[str], Sequence[str]]
     return figure
 
 
-class _UpSet(upsetplot.UpSet):
-    """upsetplot 0.9.0 with its matrix of dots drawn here: its own way of filling in styles (fillna
-    on a column, in place) does nothing under pandas 3, and drawing then fails (UpSetPlot issue
-    303); so do its counts under numpy 2.4.
-    """
-
-    def plot_matrix(self, ax):
-        ax = self._reorient(ax)
-        included = self.intersections.index.to_frame().to_numpy(dtype=bool)
-        x, y = (grid.ravel() for grid in np.indices(included.shape))
-        filled = included.ravel()
-        ax.scatter(x[~filled], y[~filled], s=22, color=style.PALE, zorder=4)
-        ax.scatter(x[filled], y[filled], s=22, color=style.BLUE, zorder=5)
-        for place, row in enumerate(included):
-            members = np.flatnonzero(row)
-            ax.vlines(place, members.min(), members.max(), lw=1.2, color=style.BLUE, zorder=4)
-        ax.set_yticks(range(included.shape[1]), self.intersections.index.names)
-        ax.set_xlim(-0.5, len(included) - 0.5, auto=False)
-        ax.xaxis.set_visible(False)
-        ax.tick_params(axis="both", which="both", length=0)
-        ax.set_frame_on(False)
-        ax.grid(False)
-
-
 def upset(counts: pd.Series, labels: Mapping[str, str], smallest: int):
-    """The combinations reported by `smallest` studies or more (UpSet, Lex 2014); returns the
-    figure.
+    """The combinations reported by `smallest` studies or more (UpSet, Lex 2014); returns the figure.
 
-    `counts` from themes.combinations.
+    `counts` from themes.combinations. Ties keep the order of the themes in `counts`; the bars at the left count all
+    studies of a theme, those of rarer combinations too.
     """
-    counts = counts.rename_axis([labels[name] for name in counts.index.names])
-    size = (style.PAGE / style.MM_PER_INCH, 95 / style.MM_PER_INCH)
-    figure = plt.figure(figsize=size)  # upsetplot places its panels itself
-    figure.set_layout_engine(PlaceHolderLayoutEngine(True, True))
-    figure.subplots_adjust(left=0.04, right=0.99, top=0.95, bottom=0.11)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # upsetplot 0.9.0 uses calls that pandas 3.1 deprecates
-        plot = _UpSet(
-            counts,
-            sort_by="cardinality",
-            sort_categories_by="cardinality",
-            min_subset_size=smallest,
-            facecolor=style.BLUE,
-            element_size=None,
-            intersection_plot_elements=7,
-            totals_plot_elements=3,
-        )
-        parts = plot.plot(fig=figure)
-    parts["matrix"].tick_params(pad=1)
-    parts["intersections"].set_ylabel("Studies with exactly\nthis combination")
-    parts["totals"].set_xlabel("Studies")
-    for part in ("intersections", "totals"):
-        parts[part].grid(False)
-        for bars in parts[part].containers:
-            parts[part].bar_label(bars, padding=1.5)
-    for axis in (parts["totals"].xaxis, parts["intersections"].yaxis):
+    member = counts.index.to_frame().to_numpy(dtype=bool)
+    totals = pd.Series(counts.to_numpy() @ member, counts.index.names).sort_values(ascending=False, kind="stable")
+    shown = counts.reorder_levels(totals.index).sort_index(ascending=False)
+    shown = shown[shown >= smallest].sort_values(ascending=False, kind="stable")
+    figure, axes = style.new_figure(style.PAGE, 95, 2, 2, width_ratios=[1, 4], height_ratios=[1.1, 1], sharey="row")
+    (corner, bars), (left, matrix) = axes
+    corner.remove()
+    matrix.sharex(bars)
+    x = np.arange(len(shown))
+    bars.bar_label(bars.bar(x, shown, width=0.6, color=style.BLUE), padding=1.5)
+    bars.set_ylabel("Studies with exactly\nthis combination")
+    bars.tick_params(labelleft=True, bottom=False, labelbottom=False)
+    left.set_xlim(totals.max() * 1.2, 0)
+    left.bar_label(left.barh(range(len(totals)), totals, height=0.6, color=style.BLUE), padding=1.5)
+    left.set_xlabel("Studies")
+    left.tick_params(left=False, labelleft=False)
+    left.spines["left"].set_visible(False)
+    for axis in (left.xaxis, bars.yaxis):
         axis.set_major_locator(MaxNLocator(3, integer=True))
-    for text in figure.findobj(plt.Text):
-        text.set_fontsize(6.5)
+    _membership(matrix, shown.index.to_frame().to_numpy(dtype=bool))
+    matrix.set_yticks(range(len(totals)), [labels[theme] for theme in totals.index])
+    matrix.set(ylim=(len(totals) - 0.5, -0.5), xlim=(-0.6, len(shown) - 0.4))
     return figure
+
+
+def _membership(ax, member: np.ndarray) -> None:
+    """A column of dots per combination, those of its themes filled and joined."""
+    for filled, colour in ((~member, style.PALE), (member, style.BLUE)):
+        ax.scatter(*np.nonzero(filled), s=18, color=colour, zorder=3)
+    for place, row in enumerate(member):
+        inside = np.flatnonzero(row)
+        ax.vlines(place, inside.min(), inside.max(), lw=1.2, color=style.BLUE, zorder=2)
+    ax.tick_params(length=0, labelbottom=False, labelleft=True)
+    ax.set_frame_on(False)
 
 
 def rank_dots(ax, table: pd.DataFrame, labels: Mapping[str, str], claimed: Sequence[str], top: int):

@@ -1,21 +1,20 @@
 """The world map: countries filled by trials, circles by participants, in the Equal Earth
 projection.
 
-Boundaries are Natural Earth's, 1:110 million, as bundled with bqplot (file map_data/WorldMap.json,
-TopoJSON): nothing is fetched. They are the library's, and say nothing about the legal status of any
-territory.
+Boundaries are Natural Earth's, 1:110 million, in data/reference/world_boundaries.json (TopoJSON; its README says
+whose): nothing is fetched. They say nothing about the legal status of any territory.
 """
 
 from functools import cache
 
 import numpy as np
 import pandas as pd
-from bqplot import topo_load
 from matplotlib.collections import PolyCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from peersupport.figures import style
+from peersupport.store.tables import read_boundaries
 
 ANTARCTICA = 10
 CLASSES = ((1, 1), (2, 4), (5, 9), (10, 10_000))
@@ -38,7 +37,7 @@ def equal_earth(longitude, latitude) -> np.ndarray:
 def country_rings() -> dict[int, list[np.ndarray]]:
     """ISO 3166-1 numeric code to the outlines of its parts, each an array of longitude and latitude
     (degrees)."""
-    topology = topo_load("map_data/WorldMap.json")
+    topology = read_boundaries()
     scale, translate = (np.array(topology["transform"][key]) for key in ("scale", "translate"))
     arcs = [np.cumsum(arc, axis=0) * scale + translate for arc in topology["arcs"]]
     rings: dict[int, list[np.ndarray]] = {}

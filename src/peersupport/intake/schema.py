@@ -2,12 +2,11 @@
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
 
 from peersupport.store.sheets import ODDITIES, problem
 
@@ -81,14 +80,11 @@ def check_schema(name: str, table: pd.DataFrame, codebook: dict) -> Iterator[dic
 
 def cell_failures(table, columns, codebook) -> Iterator[tuple[str, str, str, int]]:
     """(column, rule, value, row) of every cell that its column in the codebook does not allow."""
-    here = {c: column_schema(entry, codebook) for c, entry in columns.items() if c in table}
-    try:
-        pa.DataFrameSchema(here).validate(table, lazy=True)
-    except pa.errors.SchemaErrors as error:
-        cases = error.failure_cases
-        rows = cases["index"].astype(int)
-        for column, rule, value, row in zip(cases.column, cases.check, cases.failure_case, rows, strict=True):
-            yield column, what_it_is(value) if rule == "no_number" else rule, value, row
+    for column, entry in columns.items():
+        for rule, passes in cell_rules(entry, codebook).items() if column in table else ():
+            for row, value in table[column].items():
+                if (value or rule == "blank") and not passes(value):
+                    yield column, what_it_is(value) if rule == "no_number" else rule, value, row
 
 
 def _key_problems(name, table, columns, codebook):
@@ -121,35 +117,29 @@ def _key_problems(name, table, columns, codebook):
                 )
 
 
-def column_schema(entry: dict, codebook: dict) -> pa.Column:
-    """The pandera column for one entry of the codebook; each check is named by its rule."""
-    checks = []
+def cell_rules(entry: dict, codebook: dict) -> dict[str, Callable[[str], bool]]:
+    """Each rule's name and what a cell must pass, for one entry of the codebook; blanks are asked by `blank` alone."""
+    rules: dict[str, Callable[[str], bool]] = {}
     kind = entry["kind"]
     if kind in ("number", "integer", "percent", "year"):
-        checks.append(_cell_check("no_number", lambda text: bool(NUMBER.fullmatch(text))))
+        rules["no_number"] = lambda text: bool(NUMBER.fullmatch(text))
         if kind in ("integer", "year"):
-            checks.append(
-                _cell_check("not_whole", lambda text: as_number(text) is None or as_number(text).is_integer())
-            )
-        checks.append(_cell_check("out_of_range", partial(_in_range, *limits(entry))))
+            rules["not_whole"] = lambda text: as_number(text) is None or as_number(text).is_integer()
+        rules["out_of_range"] = partial(_in_range, *limits(entry))
     if kind == "text":
-        checks.append(_cell_check("date_in_cell", lambda text: not RANGE_AS_DATE.fullmatch(text)))
+        rules["date_in_cell"] = lambda text: not RANGE_AS_DATE.fullmatch(text)
     if kind == "code" and "codes" in entry:
         codes, also = set(codebook["codes"][entry["codes"]]), set(entry.get("also", []))
-        checks.append(_cell_check("unknown_code", lambda text: text in codes | also))
-        checks.append(_cell_check("tolerated_code", lambda text: text not in also))
+        rules["unknown_code"] = lambda text: text in codes | also
+        rules["tolerated_code"] = lambda text: text not in also
     if kind in PATTERNS:
         pattern, rule, _ = PATTERNS[kind]
-        checks.append(_cell_check(rule, lambda text: bool(pattern.fullmatch(text))))
+        rules[rule] = lambda text: bool(pattern.fullmatch(text))
     if "pattern" in entry:
-        checks.append(_cell_check("pattern", lambda text: bool(re.fullmatch(entry["pattern"], text))))
+        rules["pattern"] = lambda text: bool(re.fullmatch(entry["pattern"], text))
     if entry.get("required"):
-        checks.append(pa.Check(lambda text: text != "", name="blank", element_wise=True))
-    return pa.Column(checks=checks, required=True)
-
-
-def _cell_check(rule, passes):
-    return pa.Check(lambda text: text == "" or passes(text), name=rule, element_wise=True)
+        rules["blank"] = bool
+    return rules
 
 
 def as_number(text):

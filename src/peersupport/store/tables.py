@@ -1,5 +1,7 @@
 """Tidy tables between notebooks: data/processed/, data/reference/ and exports of searches."""
 
+import json
+
 import pandas as pd
 
 from peersupport.store.project import inside, processed, project_root, replace_file
@@ -42,6 +44,11 @@ def read_table(name: str) -> pd.DataFrame:
 def read_reference(name: str) -> pd.DataFrame:
     """A table of data/reference/, e.g. read_reference("countries.csv")."""
     return pd.read_csv(project_root() / "data/reference" / name)
+
+
+def read_boundaries() -> dict:
+    """The countries' boundaries of data/reference/, a TopoJSON topology."""
+    return json.loads((project_root() / "data/reference/world_boundaries.json").read_text("utf-8"))
 
 
 def write_document(content: str | bytes, name: str) -> None:
