@@ -10,7 +10,9 @@ from matplotlib.layout_engine import LayoutEngine
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from peersupport.store.pictures import write_figure
+from peersupport.figures import style
+from peersupport.store import pictures
+from peersupport.store.pictures import COLOURS, in_few_colours, write_figure
 
 
 @pytest.fixture
@@ -32,11 +34,47 @@ def test_the_picture_carries_its_alt_text_and_the_name_of_its_file(picture):
 
 
 def test_what_is_shown_is_the_stored_file_made_smaller(picture):
-    shown = Image.open(BytesIO(base64.b64decode(picture._repr_mimebundle_()[0]["image/png"])))
+    shown = Image.open(BytesIO(base64.b64decode(picture._repr_mimebundle_()[0]["image/png"]))).convert("RGB")
     whole = Image.open(picture.file).convert("RGB")
     assert (whole.size, shown.size) == ((600, 300), (200, 100))
     assert np.allclose(np.asarray(shown).mean(), np.asarray(whole).mean(), atol=0.5)
     assert np.asarray(shown).min() < 200  # the line is there
+
+
+def test_the_stored_picture_has_a_palette_its_words_and_its_resolution(picture):
+    with Image.open(picture.file) as stored:
+        assert stored.mode == "P" and round(stored.info["dpi"][0]) == 300
+        assert stored.text == {"Title": "Line", "Description": picture.alt_text}
+        assert stored.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_few_colours_keep_a_drawing_to_the_eye():
+    figure, axes = plt.subplots(dpi=100)
+    axes.scatter(range(200), range(200), c=range(200), cmap="viridis")
+    figure.canvas.draw()
+    drawn = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
+    plt.close(figure)
+    few = in_few_colours(drawn)
+    assert len(drawn.getcolors(1 << 24)) > COLOURS >= len(few.getcolors())
+    moved = np.asarray(few.convert("RGB"), dtype=int) - np.asarray(drawn)
+    assert np.abs(moved).max() < 32
+    assert (np.asarray(few.convert("RGB"))[np.asarray(drawn).min(axis=2) == 255] == 255).all()
+
+
+def test_coordinates_of_a_drawing_are_rounded_and_lengths_elsewhere_are_not():
+    drawing = '<path d="M 1.005432 -0.001\nL 3 4.5 1e-07" style="stroke: 0.12345"/><use x="7.100001" y="2"/>'
+    rounded = pictures.COORDINATES.sub(pictures._rounded, drawing)
+    assert rounded == '<path d="M 1.01 -0\nL 3 4.5 1e-07" style="stroke: 0.12345"/><use x="7.1" y="2"/>'
+
+
+def test_letters_of_a_drawing_are_text_in_a_font_with_fallbacks(picture):
+    assert "A label" not in picture.file.with_suffix(".svg").read_text("utf-8")
+    with plt.rc_context(style.RC):
+        figure, axes = plt.subplots()
+        axes.set_title("A label")
+        write_figure(figure, "02_label", notebook="02", title="x", alt_text="x")
+    drawing = picture.file.with_name("02_label.svg").read_text("utf-8")
+    assert ">A label</text>" in drawing and "'DejaVu Sans', 'Verdana', sans-serif" in drawing
 
 
 def test_the_figure_is_closed_so_that_it_is_not_shown_again(picture):

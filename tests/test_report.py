@@ -14,7 +14,7 @@ from PIL import Image
 from peersupport.chain import pairs
 from peersupport.report import __main__ as command
 from peersupport.report import about as about_pages
-from peersupport.report import answers, claims, extension, glossary, html, notebooks, pictures, site, studies
+from peersupport.report import answers, claims, extension, glossary, html, notebooks, site, studies
 from peersupport.store import about
 
 ROOT = Path(__file__).parents[1]
@@ -115,18 +115,6 @@ def test_a_picture_without_a_name_is_kept_as_shown(tmp_path, about):
     assert 'alt="Picture 1 of notebook 03' in page.cells[1].outputs[0].data["text/html"]
     assert [path.name for path in folder.iterdir()] == ["03_x-picture-1.png"]
     assert list(tmp_path.iterdir()) == [folder]
-
-
-@pytest.mark.parametrize("name", ["02_risk_of_bias_trials", "04_subgroups_how_depression"])
-def test_a_figure_is_stored_in_fewer_bytes_and_stays_white(tmp_path, name):
-    path = ROOT / f"figures/{name}.png"
-    with Image.open(path) as image:
-        about = pictures.stored_picture(image, tmp_path, name)
-    stored = tmp_path / f"{name}.png"
-    assert stored.stat().st_size < path.stat().st_size / 2
-    with Image.open(stored) as image:
-        assert image.size == about["size"]
-        assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_code_is_folded_and_every_figure_of_the_notebook_is_reachable(tmp_path):

@@ -39,7 +39,7 @@ NOT_REPORTED = "nr"
 NOT_IN_MODEL = "not part of this model"
 TRIAL_COLUMNS = ["study", "year", "n_arm1", "n_arm2", "effect", "variance", "weight"]
 # Text stays text: drawn as outlines it would take half of the time, and could be neither found nor copied.
-DRAWING = style.RC | {"figure.constrained_layout.use": False, "svg.fonttype": "none"}
+DRAWING = style.RC | {"figure.constrained_layout.use": False}
 FONTS = "'DejaVu Sans', Verdana, sans-serif"  # Verdana has the same widths, where the first is missing
 
 

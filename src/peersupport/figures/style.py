@@ -42,7 +42,8 @@ MODALITY_HATCH = {"telephone": "////", "hybrid": "...."}
 RECOVERY_TYPE = {"personal": BLUE, "clinical": VERMILION, "functional": GREEN}
 
 RC = {
-    "font.family": "DejaVu Sans",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],  # drawn in the first; an SVG says them all
     "font.size": 7,
     "axes.titlesize": 8,
     "axes.titleweight": "bold",
@@ -63,7 +64,7 @@ RC = {
     "savefig.dpi": 300,
     "hatch.linewidth": 0.4,
     "svg.hashsalt": "peersupport",
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
 }
 
 

@@ -1,7 +1,6 @@
 """The executed notebooks as pages, and the checklist that one of them wrote."""
 
 import base64
-import io
 import re
 
 import nbformat
@@ -10,7 +9,7 @@ from PIL import Image
 
 from peersupport.chain.pairs import executed_notebooks
 from peersupport.report.html import block, contents
-from peersupport.report.pictures import figure, stored_picture
+from peersupport.report.pictures import figure
 
 
 def pages(root, pictures, folder):
@@ -60,10 +59,17 @@ def picture_of(output, stem, pictures, folder):
     if about.get("figure") in pictures:
         return pictures[about["figure"]]
     number = len(list(folder.glob(f"{stem}-picture-*"))) + 1
-    image = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
+    file = folder / f"{stem}-picture-{number}.png"
+    file.write_bytes(base64.b64decode(output.data["image/png"]))
+    with Image.open(file) as image:
+        size = image.size
     words = f"Picture {number} of notebook {stem[:2]}"
-    kept = stored_picture(image, folder, f"{stem}-picture-{number}")
-    return kept | {"title": words, "alt": about.get("alt") or f"{words}, without a description"}
+    return {
+        "file": file.name,
+        "size": size,
+        "title": words,
+        "alt": about.get("alt") or f"{words}, without a description",
+    }
 
 
 def with_figures(source, pictures):
