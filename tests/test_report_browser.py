@@ -20,7 +20,7 @@ HOSTILE = "<script>document.title = 'obeyed'</script><img src=x onerror=\"docume
 MARKDOWN = "[x](javascript:obeyed()) {{ name }} ```{raw} html {ref}`x` | a"
 KINDS = [
     "index.html",
-    "outcomes/hospitalisation_risk_ratio.html",
+    "outcomes/depression.html",
     "claims.html",
     "studies/index.html",
     "studies/pfeiffer-2020.html",
@@ -34,7 +34,7 @@ OTHERS = [
     "glossary.html",
     "outcomes/index.html",
     "outcomes/hope.html",
-    "outcomes/depression.html",
+    "outcomes/hospitalisation.html",
     "notebooks/index.html",
     *(
         f"notebooks/{n}.html"
@@ -258,14 +258,37 @@ def test_a_table_sorts_and_filters(site, visit):
 def test_effects_sort_by_their_number_and_not_by_its_letters(site, visit):
     page = visit(site / "index.html").page
     table = page.locator("table.data").first
-    sort_by(table, "95% interval")
-    lows = [
-        float(re.match(r"[−\d.]+", text)[0].replace("−", "-"))
-        for row in table.locator("tbody tr").all()
-        if row.locator("td").nth(2).inner_text().startswith("g")
-        for text in [row.locator("td").nth(3).inner_text()]
+    sort_by(table, "Effect (95% interval)")
+    effects = [
+        float(found[1].replace("\u2212", "-"))
+        for text in table.locator("tbody tr > :nth-child(2)").all_inner_texts()
+        if (found := re.match(r"g ([\u2212\d.]+)", text))
     ]
-    assert lows == sorted(lows) and lows[0] < 0 < lows[-1]
+    assert effects == sorted(effects) and len(effects) > 5
+
+
+def test_an_outcome_leads_to_its_studies_and_a_study_back(site, visit):
+    page = visit(site / "outcomes/depression.html").page
+    page.locator("article").get_by_role("link", name="Pfeiffer 2020").first.click()
+    expect(page.locator("h1")).to_contain_text("Pfeiffer 2020")
+    section = page.locator("section#pooled-results-that-it-enters")
+    expect(section.get_by_role("row").nth(1)).to_contain_text("%")
+    section.get_by_role("link", name="Depression", exact=True).first.click()
+    expect(page.locator("h1")).to_contain_text("Depression")
+    expect(page.locator(".who")).to_contain_text("10.5281/zenodo.18376578")
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "name"),
+    [("QoL", "Outcome", "Quality of life"), ("10.1176/appi.ps.201900283", "Study", "Pfeiffer 2020")],
+)
+def test_a_search_finds_abbreviations_and_dois_and_shows_their_kind(site, visit, words, kind, name):
+    page = visit(site / "search.html").page
+    page.get_by_label("Words, an abbreviation, a name or a DOI").fill(words)
+    page.locator("#search-kinds").get_by_role("button", name=kind).click()
+    first = page.locator("#search-found li").first
+    expect(first.get_by_role("link")).to_have_text(name)
+    expect(first.locator("mark").first).to_be_visible()
 
 
 def test_a_figure_enlarges_with_its_alt_text(site, visit):

@@ -22,6 +22,7 @@ html_css_files = ["datatables.css", "report.css"]
 html_js_files = [(name, {"defer": "defer"}) for name in ("datatables.js", "report.js")]
 html_copy_source = False
 html_show_sourcelink = False
+html_use_index = False
 html_context = {"default_mode": "light", "who": json.loads((here / "who.json").read_text("utf-8"))}
 html_sidebars = {"**": []}  # tables take the width; lists of pages are pages
 html_theme_options = {

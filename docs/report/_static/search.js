@@ -89,7 +89,7 @@ function show(query, kind, many) {
     return button;
   });
   place("search-kinds").replaceChildren(place("search-kinds").querySelector("legend"), ...buttons);
-  place("search-kinds").hidden = kinds.length < 2;
+  place("search-kinds").hidden = !kinds.length;
 }
 
 document.addEventListener("DOMContentLoaded", () => {

@@ -42,7 +42,7 @@ def build(root, scratch):
     if made.returncode:
         raise pairs.Problem(f"The report was not made; Sphinx says:\n{made.stderr.strip()}")
     searched = [site / "searchindex.js", site / "_static/searchtools.js", site / "_static/language_data.js"]
-    for left in [site / ".buildinfo", site / "objects.inv", site / "genindex.html", *searched, *site.rglob("*.map")]:
+    for left in [site / ".buildinfo", site / "objects.inv", *searched, *site.rglob("*.map")]:
         left.unlink(missing_ok=True)
     return site, made.stderr
 
