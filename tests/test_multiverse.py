@@ -163,6 +163,7 @@ def effects():
                     "time_weeks": 12.0 + number,
                     "method": method,
                     "flags": "",
+                    "source": "coder",
                     "event": "",
                     "randomised": True,
                     "selected": True,
