@@ -49,9 +49,9 @@ def claims_page(table: pd.DataFrame, window: str = ""):
         figure.text(x / PAGE, 1 - from_top / height, text, **style)
 
     words(2, 2.2, "What the article claims, and what the data carry", fontsize=9, weight="bold")
-    for x, text in ((2, "Claim"), (MARK - 1.5, "Verdict, all years"), (REASON, "The numbers, all years")):
+    for x, text in ((2, "Claim"), (MARK - 1.5, "Verdict"), (REASON, "The numbers, all years")):
         words(x, TOP - 5.2, text, fontsize=7, weight="bold")
-    words(YEARS, TOP - 5.2 - 2.6, window.replace(" to ", "\nto "), fontsize=7, weight="bold", ha="center")
+    words(YEARS, TOP - 7.8, window.replace(" to ", "\nto "), fontsize=7, weight="bold", ha="center")
     words(sum(PLOT) / 2, TOP - 5.2, "Hedges g", fontsize=7, weight="bold", ha="center")
     left, right = PLOT
     place = (left / PAGE, BOTTOM / height, (right - left) / PAGE, sum(heights) / height)
