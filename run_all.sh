@@ -21,15 +21,16 @@ Usage: ./run_all.sh [option]
   --changes [REF]   what moved since a git ref or in a FOLDER (default: the
                last other data), each move with a sentence and its cause
   --preview FOLDER  new rows, checked, and what they would move; no change
-  --lab        open JupyterLab in the environment of the notebooks
+  --sync NB    bring the .py and the .ipynb of a notebook together after an edit
+  --clean      remove the scratch copies of earlier runs from .chain/
+  --lab ...    open JupyterLab in the same environment; the rest is passed on
   --explore    open the explorer as a page on this machine, until Ctrl+C
   --report     make report/, a site of the stored results that opens from disk
   --help       this text
 
-Needs Python 3.11 with pip, or uv, or an active conda environment made from
-environment.yml. The first run installs requirements.lock into .venv/; later
-runs reuse it. Settings of the analysis: parameters.yml. How to refresh the
-lock after a change of dependencies: first lines of pyproject.toml.
+Needs Python 3.11, 3.12 or 3.13 with pip, or uv, or an active environment of
+environment.yml; installs requirements.lock into .venv/ (refresh: see
+pyproject.toml). Settings of the analysis: parameters.yml.
 TEXT
 }
 
@@ -38,11 +39,11 @@ stop() {
     exit "${2:-1}"
 }
 
-# The Python of an active virtual environment may have no pip while another one has.
+# Newest first. The Python of an active virtual environment may have no pip while another one has.
 find_python_with() {
     local candidate
-    for candidate in python3.11 python3 python /usr/bin/python3.11; do
-        if "$candidate" -c "import sys, $1; sys.exit(sys.version_info[:2] != (3, 11))" 2>/dev/null; then
+    for candidate in python3.13 python3.12 python3.11 python3 python /usr/bin/python3{.13,.12,.11,}; do
+        if "$candidate" -c "import sys, venv, $1; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))" 2>/dev/null; then
             echo "$candidate"
             return
         fi
@@ -54,8 +55,8 @@ find_python_with() {
 missing_in_conda() {
     "$CONDA_PREFIX/bin/python" - environment.yml "$root/src" <<'PYTHON' 2>&1 || echo "its Python does not start"
 import importlib.metadata, importlib.util, re, sys
-if sys.version_info[:2] != (3, 11):
-    sys.exit(print("its Python is not 3.11"))
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    sys.exit(print("its Python is not 3.11, 3.12 or 3.13"))
 pinned = re.findall(r"- ([\w-]+?)(?:-base)?==?(\d[\w.]*)$", open(sys.argv[1]).read(), re.M)
 for name, version in pinned:
     if name != "python":
@@ -90,9 +91,23 @@ fingerprint() {
 
 install_with_uv() {
     [[ -w ${HOME:-/} ]] || export UV_NO_CACHE=1
-    uv venv --quiet --python 3.11 .venv
+    uv venv --quiet --python ">=3.11,<3.14" .venv
     uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements.lock
     uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .
+}
+
+how_to_get_python() {
+    local get
+    if [[ $(uname) == Darwin ]]; then
+        get="brew install python@3.13"
+    elif command -v apt-get >/dev/null; then # Debian, Ubuntu, and either under WSL
+        get="sudo apt-get install python3 python3-venv python3-pip"
+    elif command -v dnf >/dev/null; then
+        get="sudo dnf install python3.13"
+    else
+        get="curl -LsSf https://astral.sh/uv/install.sh | sh"
+    fi
+    echo "No Python 3.11, 3.12 or 3.13 with pip was found; get one with \`$get\` and run again (uv, or conda with environment.yml, will do as well; on Windows, inside WSL)."
 }
 
 # Debian's Python has no ensurepip: where there is a pip, it installs into an environment without one.
@@ -105,7 +120,7 @@ install_with_pip() {
         "$python" -m venv .venv
         pip=(.venv/bin/python -m pip)
     else
-        stop "No Python 3.11 with pip was found: install both (or uv, or conda with environment.yml) and run again."
+        stop "$(how_to_get_python)"
     fi
     "${pip[@]}" install --quiet --no-input --disable-pip-version-check --require-hashes -r requirements.lock
     "${pip[@]}" install --quiet --no-input --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -190,7 +205,19 @@ while (($#)); do
             task=(-m peersupport.chain preview "$(place "$2")")
             shift
             ;;
-        --lab) task=(-m jupyterlab) ;;
+        --lab)
+            shift
+            task=(-m jupyterlab "$@")
+            [[ $EUID -ne 0 ]] || task+=(--allow-root)
+            break
+            ;;
+        --sync)
+            [[ $# -ge 2 ]] || stop "--sync needs a notebook, such as --sync notebooks/03_outcome_meta_analysis.ipynb." 2
+            shift
+            task=(-m jupytext --sync "$@")
+            break
+            ;;
+        --clean) task=(-m peersupport.chain clean) ;;
         --report) task=(-m peersupport.report) ;;
         --explore) task=(-m peersupport.explorer.page) ;;
         --help | -h)

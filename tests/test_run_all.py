@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from peersupport.chain.__main__ import main as chain_main
+
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ["run_all.sh", ".ci/run"]
 
@@ -18,11 +20,22 @@ def test_help_fits_a_screen_and_names_every_option(tmp_path):
     lines = shown.stdout.splitlines()
     assert shown.returncode == 0 and not shown.stderr
     assert len(lines) <= 24 and max(map(len, lines)) <= 80
-    for option in ("--from", "--verify", "--check", "--check-all", "--lab", "--report", "--explore", "--help"):
+    for option in (
+        "--from",
+        "--verify",
+        "--check",
+        "--check-all",
+        "--lab",
+        "--report",
+        "--explore",
+        "--sync",
+        "--clean",
+        "--help",
+    ):
         assert option in shown.stdout
 
 
-@pytest.mark.parametrize("options", [["--nonsense"], ["03"], ["--from"]])
+@pytest.mark.parametrize("options", [["--nonsense"], ["03"], ["--from"], ["--sync"]])
 def test_a_wrong_option_is_refused_in_one_sentence(options):
     refused = run_all(*options)
     assert refused.returncode == 2
@@ -41,3 +54,13 @@ def test_scripts_are_shellcheck_clean(script):
         pytest.skip("shellcheck is not installed on this machine")
     found = subprocess.run(["shellcheck", ROOT / script], capture_output=True, text=True)
     assert found.returncode == 0, found.stdout
+
+
+def test_clean_takes_scratch_copies_and_leaves_the_rest(tmp_path, monkeypatch):
+    for name in ("check/data", "verify", "matplotlib"):
+        (tmp_path / ".chain" / name).mkdir(parents=True)
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert chain_main(["clean"]) == 0
+    assert {path.name for path in (tmp_path / ".chain").iterdir()} == {"matplotlib", "lock"}
+    assert (tmp_path / "data").is_dir()

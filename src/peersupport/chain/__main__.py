@@ -17,6 +17,8 @@ from peersupport.chain.run import KEPT, run
 from peersupport.chain.side_by_side import Ended
 from peersupport.chain.verify import verify
 
+CACHES = {"ipython", "jupyter", "matplotlib"}
+
 
 @contextmanager
 def only_run(root):
@@ -38,11 +40,20 @@ def in_words(error):
     return f"{error.strerror}: {error.filename}" if error.filename else str(error)
 
 
+def clean(root: Path) -> int:
+    """What earlier runs left in .chain/ goes; the caches that make the next start quick stay."""
+    for path in (root / ".chain").iterdir():
+        if path.is_dir() and path.name not in CACHES:
+            shutil.rmtree(path)
+    return 0
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="peersupport.chain", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run").add_argument("--from", dest="start", metavar="NN")
     commands.add_parser("verify")
+    commands.add_parser("clean")
     commands.add_parser("changes").add_argument("wanted", nargs="?", metavar="REF")
     commands.add_parser("preview").add_argument("folder", metavar="FOLDER")
     commands.add_parser("check").add_argument("--all", dest="everything", action="store_true")
@@ -63,6 +74,8 @@ def main(arguments=None):
                 from peersupport.chain.preview import preview
 
                 return 0 if preview(root, Path(options.folder)) else 1
+            if options.command == "clean":
+                return clean(root)
             run(root, options.start)
             return 0
     except (Problem, Ended) as problem:

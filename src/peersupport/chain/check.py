@@ -139,7 +139,7 @@ def pair_problems(script):
     if not script.read_text("utf-8").startswith(text_header()):
         problems.append(
             f"notebooks/{script.name} does not begin as jupytext writes it; "
-            f"renew it with `jupytext --to py:percent notebooks/{pair.name}`."
+            f"renew it with `./run_all.sh --sync notebooks/{pair.name}`."
         )
     if not any(cell.outputs for cell in code_cells(notebook)):
         problems.append(f"notebooks/{pair.name} has no stored outputs.")
