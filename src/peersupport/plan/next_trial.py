@@ -117,7 +117,7 @@ def chance_in_closed_form(now: Present, variance: float, threshold: float, trial
 
 
 def trials_needed(now: Present, variance: float, threshold: float, chance: float) -> int | None:
-    """The fewest new trials of that variance whose closed-form assurance is `chance` or more; None: MOST_TRIALS do not."""
+    """The fewest new trials of that variance whose closed-form assurance reaches `chance`; or None."""
     for trials in range(1, MOST_TRIALS + 1):
         if chance_in_closed_form(now, variance, threshold, trials) >= chance:
             return trials
@@ -136,3 +136,18 @@ def size_needed(curve: pd.DataFrame, chance: float) -> float:
     n, share = np.log(curve["n_per_arm"].to_numpy(float)), curve["above"].to_numpy(float)
     part = (chance - share[at - 1]) / (share[at] - share[at - 1])
     return float(np.exp(n[at - 1] + part * (n[at] - n[at - 1])))
+
+
+BELOW, OPEN, ABOVE = -1, 0, 1
+
+
+def extended_funnel(evidence: Evidence, effects: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """Where the main model's interval would lie if one trial with that effect and standard error came in.
+
+    Returns len(errors) x len(effects): ABOVE (the interval is above no effect), BELOW or OPEN. Langan et al. 2012
+    (doi 10.1016/j.jclinepi.2011.10.009).
+    """
+    grid_effect, grid_error = np.meshgrid(effects, errors)
+    low, high = updated(evidence, grid_effect.reshape(1, -1), grid_error.reshape(1, -1) ** 2)
+    where = np.where(low > 0, ABOVE, np.where(high < 0, BELOW, OPEN))
+    return where.reshape(grid_effect.shape)
