@@ -115,3 +115,32 @@ def in_words(removal: Removal, trials: int) -> str:
     if 0 < removal.size <= EXACT_UP_TO:
         return "delicate"
     return "firm" if 0 < removal.size < trials / 4 else "sturdy"
+
+
+COUNTED = {"share", "difference in share"}  # quantities of rules that count studies, and ranks
+
+
+def counts_studies(finding) -> bool:
+    """Whether the finding rests on a count of studies and not on trials' effects or votes."""
+    return finding.quantity in COUNTED or finding.quantity.startswith("of ")
+
+
+def fewest_studies(units: Sequence[Unit], judge: Callable[[frozenset], Judged]) -> Removal:
+    """For verdicts that count studies: those whose removal lowers the number, and those whose removal raises it, are
+    taken out as they come until the verdict changes; the shorter way counts. Studies alike in what is counted are
+    exchangeable, so for a share this is the true minimum.
+    """
+    now = judge(frozenset())
+    lower, higher = [], []
+    for unit in units:
+        moved = judge(frozenset([unit])).estimate - now.estimate
+        if moved < 0:
+            lower.append(unit)
+        elif moved > 0:
+            higher.append(unit)
+    ways = []
+    for side in (lower, higher):
+        size = fewest_added(lambda m, side=side: judge(frozenset(side[:m])).verdict, len(side))
+        if size:
+            ways.append(Removal(size, tuple(side[:size]), judge(frozenset(side[:size])).verdict, 1, exact=True))
+    return min(ways, key=lambda way: way.size, default=Removal(0))
