@@ -84,6 +84,7 @@ trials = pd.concat(
 domain_votes = read_table("tables/effect_direction_votes.csv")
 signs = row_directions(outcomes, effects)
 votes = votes_for_claims(domain_votes, signs, outcomes, studies, vote_majority)
+write_table(votes, "tables/claim_votes.csv")
 barriers = read_table("tables/barrier_ranks.csv")
 
 # %%
@@ -229,6 +230,7 @@ overrides = read_table("grade.csv") if handed_on else grade.NO_OVERRIDES
 tau2 = main.set_index(["outcome_domain", "family"])["tau2"]
 keys = pd.MultiIndex.from_frame(trials[["outcome_domain", "family"]])
 weighted = trials.assign(weight=1 / (trials["variance"] + tau2.reindex(keys).to_numpy()))
+write_table(weighted, "tables/pooled_trials.csv")
 findings = grade.summary_of_findings(
     main,
     weighted,

@@ -250,10 +250,10 @@ def summary_of_findings(
     rows = []
     for row in main.dropna(subset=["effect"]).to_dict("records"):
         key = (row["outcome_domain"], row["family"])
-        own = _of(trials, key)
+        own = of(trials, key)
         start = starting_level(own, rules)
-        in_absolute_terms = _first(absolute, key)
-        suggested = downgrades(row, own, _first(small, key), rules, _event(in_absolute_terms, baseline))
+        in_absolute_terms = first(absolute, key)
+        suggested = downgrades(row, own, first(small, key), rules, event(in_absolute_terms, baseline))
         found = {"start": start} | {name: row[name] for name in ("event", "k", "n", "effect", "ci_low", "ci_high")}
         found |= _absolute(in_absolute_terms)
         for domain, (step, reason) in suggested.items():
@@ -282,19 +282,19 @@ def _absolute(row: Mapping | None) -> dict:
     return found | {"scale": row.get("instrument", "")}
 
 
-def _event(row: Mapping | None, assumed: float) -> dict:
+def event(row: Mapping | None, assumed: float) -> dict:
     """The event's risk without peer support and whether it is wished for."""
     row = row or {}
     known = row.get("baseline", np.nan)
     return {"baseline": assumed if pd.isna(known) else known, "wanted": row.get("event_wanted") == 1}
 
 
-def _of(table: pd.DataFrame, key: tuple[str, str]) -> pd.DataFrame:
+def of(table: pd.DataFrame, key: tuple[str, str]) -> pd.DataFrame:
     return table[table["outcome_domain"].eq(key[0]) & table["family"].eq(key[1])]
 
 
-def _first(table: pd.DataFrame, key: tuple[str, str]) -> dict | None:
-    return next(iter(_of(table, key).to_dict("records")), None)
+def first(table: pd.DataFrame, key: tuple[str, str]) -> dict | None:
+    return next(iter(of(table, key).to_dict("records")), None)
 
 
 def _known(overrides: pd.DataFrame, main: pd.DataFrame) -> None:

@@ -45,17 +45,22 @@ def by_income(trials: pd.DataFrame, income: pd.DataFrame) -> pd.DataFrame:
     `not_classified`; a country without a row is an error. Shares are of the trials whose country is
     stated, with Wilson intervals.
     """
-    group_of = income.set_index("country")["income_group"]
-    countries = trials["country"].str.split(";")
-    unknown = {place.strip() for place in countries.dropna().explode()} - set(group_of.index)
-    if unknown:
-        raise ValueError(f"No income group for {', '.join(sorted(unknown))}.")
-    groups = countries.map(lambda places: _income_of(places, group_of))
+    groups = income_by_trial(trials, income)
     table = pd.DataFrame({"income_group": list(INCOME), "label": list(INCOME.values())})
     table["trials"] = [int((groups == group).sum()) for group in INCOME]
     table["participants"] = [trials["participants"][groups == group].sum() for group in INCOME]
     table["of"] = np.where(table["income_group"] == "not_stated", 0, (groups != "not_stated").sum())
     return pd.concat([table, wilson(table["trials"], table["of"])], axis=1)
+
+
+def income_by_trial(trials: pd.DataFrame, income: pd.DataFrame) -> pd.Series:
+    """The income group of each trial's countries, indexed as `trials`: one of INCOME."""
+    group_of = income.set_index("country")["income_group"]
+    countries = trials["country"].str.split(";")
+    unknown = {place.strip() for place in countries.dropna().explode()} - set(group_of.index)
+    if unknown:
+        raise ValueError(f"No income group for {', '.join(sorted(unknown))}.")
+    return countries.map(lambda places: _income_of(places, group_of))
 
 
 def _income_of(places, group_of) -> str:

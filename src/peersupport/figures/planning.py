@@ -38,9 +38,9 @@ def assurance_curves(curves: dict[str, pd.DataFrame], thresholds: dict[float, st
         axes.minorticks_off()
         axes.set_title(textwrap.fill(title, 26), fontsize=7)
     figure.supxlabel("People per arm of one more trial", fontsize=7)
-    figure.supylabel("Chance that the pooled interval lies above (%)", fontsize=7)
+    figure.supylabel("Chance that the pooled interval lies beyond (%)", fontsize=7)
     handles = [
-        Line2D([], [], color=BLUE, ls=line, label=f"above {words}")
+        Line2D([], [], color=BLUE, ls=line, label=f"beyond {words}")
         for words, line in zip(thresholds.values(), THRESHOLD_LINE, strict=False)
     ]
     handles.append(Line2D([], [], color=GREY, lw=0.6, ls=":", label=f"{wanted:.0%}"))
@@ -48,7 +48,7 @@ def assurance_curves(curves: dict[str, pd.DataFrame], thresholds: dict[float, st
     return figure
 
 
-def extended_funnels(panels: list[dict], xlabel: str, columns: int = 4):
+def extended_funnels(panels: list[dict], xlabel: str, arm1: str, arm2: str, columns: int = 4):
     """What one more trial would make of the pooled interval, by its effect and standard error (Langan 2012).
 
     panels: title, effects, errors, where (next_trial.extended_funnel), y, v (the trials that are there), centre.
@@ -67,9 +67,9 @@ def extended_funnels(panels: list[dict], xlabel: str, columns: int = 4):
     figure.supxlabel(xlabel, fontsize=7)
     figure.supylabel("Standard error", fontsize=7)
     handles = [
-        Patch(fc=SKY, label="interval above no effect"),
+        Patch(fc=SKY, label=f"interval favours {arm1}"),
         Patch(fc=PALE, label="interval includes no effect"),
-        Patch(fc=VERMILION, label="interval below no effect"),
+        Patch(fc=VERMILION, label=f"interval favours {arm2}"),
         Line2D([], [], color=BLACK, lw=0.8, label="pooled effect now"),
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=4)

@@ -5,7 +5,7 @@ many futures are fitted in one call of the engine; what no future changes is ask
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
 
@@ -37,8 +37,9 @@ class Rows:
 class Futures:
     """What the rules would read in each of several futures; `kept`: trial to a bool array, one entry per future.
 
-    shifts: trial to what is added to its effects, added: how many trials of no effect and of the pool's median variance
-    come in; both one entry per future. They change pools and subgroups, not votes.
+    shifts: trial to what is added to its effects; added: how many trials of no true effect and of the pool's median
+    variance come in, by turns one standard error to either side of none, as chance would scatter them. Both have one
+    entry per future, and change pools and subgroups, not votes.
     """
 
     def __init__(
@@ -86,9 +87,6 @@ class Futures:
             self._tables[key] = make()
         return self._tables[key]
 
-    def shift_of(self, trial: str, at: int) -> float:
-        return float(self.shifts[trial][at]) if trial in self.shifts else 0.0
-
     def kept(self, trials: Sequence[str]) -> np.ndarray:
         """trials x futures: whether the trial is still there."""
         at = {trial: place for place, trial in enumerate(trials)}
@@ -110,8 +108,10 @@ class Futures:
         people = table["people"].fillna(0).to_numpy(float) @ mask
         if self.added is not None:
             there = np.arange(self.added.max())[:, None] < self.added
-            v = np.vstack([v, np.where(there, table["variance"].median(), np.inf)])
-            y = np.vstack([y, np.zeros(there.shape)])
+            typical = table["variance"].median()
+            either_side = np.where(np.arange(self.added.max()) % 2, -1, 1) * np.sqrt(typical)
+            v = np.vstack([v, np.where(there, typical, np.inf)])
+            y = np.vstack([y, there * either_side[:, None]])
         return _main_model(y, v) | {"n": people}
 
 
@@ -148,11 +148,10 @@ class Future:
         return SimpleNamespace(**{name: values[self._at].item() for name, values in found.items()}, **about)
 
     def pool(self, outcome: str):
-        now = self._all.evidence.pool(outcome)
+        now = self._all.once(("now", outcome), lambda: self._all.evidence.pool(outcome))
         if now is None:
             return None
-        table = self._of(outcome, now.family)
-        found = self._all.once(("pool", outcome), lambda: self._all.pooled(table))
+        found = self._all.once(("pool", outcome), lambda: self._all.pooled(self._of(outcome, now.family)))
         row = self._row(found, outcome_domain=outcome, family=now.family)
         return row if row.k >= self._all.rows.minimum_trials else None
 
@@ -161,19 +160,30 @@ class Future:
         return table[table["outcome_domain"].eq(outcome) & table["family"].eq(family)]
 
     def effects(self, outcome: str, family: str) -> np.ndarray:
+        effect, mask = self._all.once(("effects", outcome, family), lambda: self._shifted(outcome, family))
+        return effect[mask[:, self._at], self._at]
+
+    def _shifted(self, outcome, family):
         table = self._of(outcome, family)
-        mask = self._all.once(("mask", outcome, family), lambda: self._all.kept(table["trial"].tolist()))
-        moved = [self._all.shift_of(trial, self._at) for trial in table["trial"]]
-        return (table["effect"].to_numpy(float) + moved)[mask[:, self._at]]
+        names, effect = table["trial"].tolist(), table["effect"].to_numpy(float)
+        moved = np.array([np.broadcast_to(self._all.shifts.get(name, 0.0), len(self._all.gone)) for name in names])
+        return effect[:, None] + moved, self._all.kept(names)
 
     def subgroup(self, outcome: str, moderator: str, level: str):
-        table = self._all.rows.grouped.get(outcome)
-        if table is None or self._all.evidence.subgroup(outcome, moderator, level) is None:
+        about = (outcome, moderator, level)
+        if not self._all.once(("there", *about), lambda: self._there(*about)):
             return None
-        own = table[table[moderator].eq(level)]
-        found = self._all.once(("subgroup", outcome, moderator, level), lambda: self._all.pooled(own))
+        found = self._all.once(("subgroup", *about), lambda: self._all.pooled(self._level(*about)))
         row = self._row(found, family="smd")
         return row if row.k else None
+
+    def _there(self, outcome, moderator, level) -> bool:
+        known = self._all.evidence.subgroup(outcome, moderator, level) is not None
+        return known and outcome in self._all.rows.grouped
+
+    def _level(self, outcome, moderator, level):
+        table = self._all.rows.grouped[outcome]
+        return table[table[moderator].eq(level)]
 
     def late(self):
         found = self._all.once(("late",), lambda: self._all.pooled(self._all.rows.late))
@@ -193,14 +203,14 @@ class Future:
         return pairs.assign(people=people)
 
     def slope(self, outcome: str, term: str):
-        now = self._all.evidence.slope(outcome, term)
+        now = self._all.once(("term", outcome, term), lambda: self._all.evidence.slope(outcome, term))
         if now is None or not np.isfinite(now.estimate):
             return now
-        table = self._all.rows.grouped[outcome].dropna(subset=[term])
-        found = self._all.once(("slope", outcome, term), lambda: self._slopes(table, term))
+        found = self._all.once(("slope", outcome, term), lambda: self._slopes(outcome, term))
         return self._row(found, note="not estimated: too few trials are left")
 
-    def _slopes(self, table, term):
+    def _slopes(self, outcome, term):
+        table = self._all.rows.grouped[outcome].dropna(subset=[term])
         mask = self._all.kept(table["trial"].tolist())
         y = table["effect"].to_numpy(float)[:, None] * mask
         v = np.where(mask, table["variance"].to_numpy(float)[:, None], np.inf)
@@ -229,23 +239,50 @@ class Future:
 class Studies:
     """What rules that count studies read, trial by trial.
 
-    income, barriers: the tables of the ledger made of the studies that are left.
+    income_of: trial to income group, of the trials that are counted; barriers_of: trial and theme, of every report.
     """
 
     evidence: Evidence
-    income: Callable[[pd.DataFrame], pd.DataFrame]
-    barriers: Callable[[pd.DataFrame], pd.DataFrame]
+    income_of: pd.Series
+    barriers_of: pd.DataFrame
 
-    def without(self, gone: frozenset) -> Evidence:
-        studies = self.evidence.studies[~self.evidence.studies["trial"].isin(gone)]
-        outcomes = self.evidence.outcomes[~self.evidence.outcomes["trial"].isin(gone)]
-        return replace(
-            self.evidence,
-            studies=studies,
-            outcomes=outcomes,
-            income=self.income(studies),
-            barriers=self.barriers(studies),
-        )
+    def without(self, gone: frozenset) -> "StudiesLeft":
+        return StudiesLeft(self, gone)
+
+
+class StudiesLeft:
+    """The evidence without the reports of some trials; a table is made when a rule asks for it."""
+
+    def __init__(self, whole: Studies, gone: frozenset):
+        self._whole, self._gone = whole, gone
+
+    def __getattr__(self, name):
+        return getattr(self._whole.evidence, name)
+
+    def _left(self, table):
+        return table[~table["trial"].isin(self._gone)]
+
+    @property
+    def studies(self) -> pd.DataFrame:
+        return self._left(self._whole.evidence.studies)
+
+    @property
+    def outcomes(self) -> pd.DataFrame:
+        return self._left(self._whole.evidence.outcomes)
+
+    @property
+    def income(self) -> pd.DataFrame:
+        left = self._whole.income_of[~self._whole.income_of.index.isin(self._gone)]
+        table = self._whole.evidence.income
+        return table.assign(trials=table["income_group"].map(left.value_counts()).fillna(0).astype(int))
+
+    @property
+    def barriers(self) -> pd.DataFrame:
+        """Counted anew; the intervals of the ranks stay as they are."""
+        counts = self._left(self._whole.barriers_of).drop_duplicates(["study", "theme"])["theme"].value_counts()
+        table = self._whole.evidence.barriers
+        table = table.assign(studies=table["theme"].map(counts).fillna(0).astype(int))
+        return table.assign(rank=table["studies"].rank(method="min", ascending=False))
 
 
 def grouped_rows(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:

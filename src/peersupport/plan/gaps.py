@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from peersupport.describe.studies import one_per_trial
+
 CERTAINTY = {"high": 3, "moderate": 2, "low": 1, "very_low": 0, "not_pooled": -1}
 
 
@@ -24,6 +26,58 @@ def cells(
     index = pd.MultiIndex.from_product([populations, outcomes, deliveries], names=["population", "outcome", "delivery"])
     counted = pairs.groupby(index.names).agg(trials=("trial", "size"), people=("participants", "sum"))
     return counted.reindex(index, fill_value=0).reset_index()
+
+
+def table(studies: pd.DataFrame, outcomes: pd.DataFrame, people: pd.DataFrame, book: Mapping) -> pd.DataFrame:
+    """The cells of the codebook's `gaps` and its kinds of study: kind, population, outcome, delivery, trials, people.
+
+    Cells count randomised trials, kinds of study all designs. people: describe.studies.participants.
+    """
+    asked = book["gaps"]
+    designs = book["design_families"]["randomised"]["designs"]
+    trials = one_per_trial(studies, people).set_index("trial")
+    delivery = {code: name for name, entry in asked["deliveries"].items() for code in entry["codes"]}
+    trials = trials.assign(delivery=trials["modality"].map(delivery))
+    kinds = {domain: kind for kind, domains in book["recovery_types"].items() for domain in domains}
+    named = outcomes["outcome_domain"].where(outcomes["outcome_domain"].isin(asked["outcomes"]))
+    named = named.fillna(outcomes["outcome_domain"].map(kinds))
+    rows = outcomes[["trial"]].assign(outcome=named).dropna()
+    populations = [code for code in book["codes"]["population"] if code not in asked["leave_out"]]
+    own = trials[trials["design"].isin(designs)]
+    found = cells(rows, own, populations, asked["outcomes"], list(asked["deliveries"])).assign(kind="cell")
+    beside = [_kind_of_study(name, entry, trials, outcomes) for name, entry in asked["studies"].items()]
+    return pd.concat([found, pd.DataFrame(beside)], ignore_index=True)
+
+
+def _kind_of_study(name, entry, trials, outcomes) -> dict:
+    if "outcome" in entry:
+        found = trials.index.isin(outcomes.loc[outcomes["outcome_domain"].eq(entry["outcome"]), "trial"])
+    else:
+        found = trials["population"].eq(entry["population"]).to_numpy()
+    about = {"kind": "study", "population": name, "outcome": entry.get("outcome", ""), "delivery": ""}
+    return about | {"trials": int(found.sum()), "people": float(trials.loc[found, "participants"].sum())}
+
+
+def words(book: Mapping) -> dict[str, str]:
+    """Labels of the codebook's `gaps`."""
+    asked = book["gaps"]
+    return {name: entry["label"] for part in ("deliveries", "studies") for name, entry in asked[part].items()}
+
+
+def asked(themes: pd.DataFrame, book: Mapping) -> dict[str, int]:
+    """How many reports ask for studies of a population, a delivery or a kind; themes: themes.csv."""
+    counts: dict[str, set] = {}
+    for theme, codes in book["gaps"]["asked_by"].items():
+        reports = set(themes.loc[themes["theme"].eq(theme), "study"])
+        for code in codes:
+            counts[code] = counts.get(code, set()) | reports
+    return {code: len(reports) for code, reports in counts.items()}
+
+
+def certainty_of(findings: pd.DataFrame) -> dict[str, str]:
+    """Outcome to its certainty; of an outcome with two families the lower one."""
+    order = findings.assign(level=findings["certainty"].map(CERTAINTY)).sort_values("level")
+    return order.drop_duplicates("outcome_domain").set_index("outcome_domain")["certainty"].to_dict()
 
 
 def ranked(

@@ -1,10 +1,11 @@
 """What outcomes are measured with: how many instruments a domain has, and how far they go along with the spread."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from peersupport.effects.select import name_instrument
 from peersupport.moderate.regression import regress
 from peersupport.pool import engine
 
@@ -91,3 +92,19 @@ def spread_with_instrument(trials: pd.DataFrame, least: int) -> dict:
     share = max(0.0, 1 - within / whole) if whole > 0 else np.nan
     note = "" if whole > 0 else "the trials do not differ beyond chance"
     return found | {"tau2": whole, "tau2_within": within, "share": share, "note": note}
+
+
+def spread_by_outcome(
+    effects: pd.DataFrame, trials: pd.DataFrame, aliases: Mapping[str, list[str]], least: int
+) -> pd.DataFrame:
+    """`spread_with_instrument` of each pooled outcome domain: effects: the selected rows; trials: the pooled ones."""
+    named = effects.assign(instrument=[name_instrument(text, aliases)[0] for text in effects["instrument"].fillna("")])
+    rows = []
+    for (domain, family), own in trials.groupby(["outcome_domain", "family"], sort=False):
+        mine = named[named["outcome_domain"].eq(domain) & named["family"].eq(family)]
+        if mine.empty:  # a recovery type or a union of domains
+            continue
+        once = mine.groupby("trial")["instrument"].agg(lambda names: names.iloc[0] if names.nunique() == 1 else SEVERAL)
+        found = spread_with_instrument(own.assign(instrument=own["trial"].map(once).fillna(SEVERAL)), least)
+        rows.append({"outcome_domain": domain, "family": family} | found)
+    return pd.DataFrame(rows)

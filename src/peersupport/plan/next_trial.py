@@ -5,7 +5,7 @@ estimate from that effect and its size; the main model is fitted again with the 
 (doi 10.1002/sim.2704). The closed form for the normal interval: Roloff, Higgins & Sutton 2013 (10.1002/sim.5529).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -151,3 +151,86 @@ def extended_funnel(evidence: Evidence, effects: np.ndarray, errors: np.ndarray)
     low, high = updated(evidence, grid_effect.reshape(1, -1), grid_error.reshape(1, -1) ** 2)
     where = np.where(low > 0, ABOVE, np.where(high < 0, BELOW, OPEN))
     return where.reshape(grid_effect.shape)
+
+
+WIDEST = {"smd": (-1.0, 1.2), "log_rr": (-1.5, 1.5)}
+
+
+def funnel_panel(evidence: Evidence, title: str, wanted: bool) -> dict:
+    """What figures.planning.extended_funnels draws of one outcome; an event to be avoided is shown as named, so that a
+    ratio below one is the better side (wanted: False)."""
+    low, high = WIDEST[evidence.family]
+    effects, errors = np.linspace(low, high, 89), np.linspace(0.01, 0.5, 50)
+    where, sign = extended_funnel(evidence, effects, errors), 1 if wanted else -1
+    return {
+        "title": title,
+        "effects": (sign * effects)[::sign],
+        "errors": errors,
+        "where": where[:, ::sign],
+        "y": sign * evidence.y,
+        "v": evidence.v,
+        "centre": sign * present(evidence).effect,
+    }
+
+
+def evidences(
+    trials: pd.DataFrame, main: pd.DataFrame, absolute: pd.DataFrame, assumed: float
+) -> dict[tuple[str, str], Evidence]:
+    """The pooled trials of each outcome of the main model.
+
+    absolute: absolute_effects.csv, whose `baseline` is the risk of an event without the intervention; `assumed` stands
+    in where it has none.
+    """
+    found = {}
+    for row in main.dropna(subset=["effect"]).itertuples():
+        key = (row.outcome_domain, row.family)
+        own = trials[trials["outcome_domain"].eq(key[0]) & trials["family"].eq(key[1])]
+        told = absolute[absolute["outcome_domain"].eq(key[0]) & absolute["family"].eq(key[1])]
+        risk = told["baseline"].dropna() if "baseline" in told else pd.Series(dtype=float)
+        arrays = (own[name].to_numpy(float) for name in ("effect", "variance"))
+        found[key] = Evidence(*arrays, row.family, float(risk.iloc[0]) if len(risk) else assumed)
+    return found
+
+
+def stacked(curves: Mapping[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
+    """assurance.csv: the curves with their outcome."""
+    parts = [curve.assign(outcome_domain=key[0], family=key[1]) for key, curve in curves.items()]
+    whole = pd.concat(parts, ignore_index=True)
+    return whole[["outcome_domain", "family", *whole.columns[:-2]]]
+
+
+def plan(
+    evidences: Mapping[tuple[str, str], Evidence],
+    curves: Mapping[tuple[str, str], pd.DataFrame],
+    thresholds: Sequence[float],
+    wanted: float,
+    prior_scale: float,
+) -> pd.DataFrame:
+    """next_trial.csv: outcome and threshold, and what it would take.
+
+    settled: the present interval already lies above the threshold. people_per_arm: of one more trial at which the
+    simulated assurance reaches `wanted`; blank where no size up to LARGEST does. trials: of 100 people per arm that it
+    takes in closed form; blank beyond MOST_TRIALS. endless: assurance of a trial without end. next_above: probability
+    that the true effect in the next setting lies above the threshold.
+    """
+    rows = []
+    for key, one in evidences.items():
+        now, found = present(one), posterior(one.y, one.v, prior_scale)
+        low, _ = updated(one, np.zeros((0, 2)), np.ones((0, 2)))
+        variance = float(sampling_variance(np.array([now.effect]), np.array([100.0]), one)[0])
+        for threshold in thresholds:
+            curve = curves[key][curves[key]["threshold"].eq(threshold)]
+            needed = trials_needed(now, variance, threshold, wanted)
+            rows.append(
+                {
+                    "outcome_domain": key[0],
+                    "family": key[1],
+                    "threshold": threshold,
+                    "settled": bool(low[0] > threshold),
+                    "people_per_arm": size_needed(curve, wanted),
+                    "trials": np.nan if needed is None else needed,
+                    "endless": chance_in_closed_form(now, 0.0, threshold),
+                    "next_above": 1 - found.new_effect_cdf(threshold),
+                }
+            )
+    return pd.DataFrame(rows)

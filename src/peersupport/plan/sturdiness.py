@@ -1,6 +1,6 @@
 """How sturdy each verdict of the ledger and each certainty is: one row each, with the fewest trials that turn it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import comb
 from types import SimpleNamespace
 
@@ -145,46 +145,49 @@ class _with_pool:
 
 def of_certainty(
     findings: pd.DataFrame,
-    judge_of: Callable[[Mapping], Callable],
-    units_of: Callable[[Mapping], Iterable[str]],
+    trials: pd.DataFrame,
+    small: pd.DataFrame,
+    absolute: pd.DataFrame,
+    *,
+    rules: grade.Rules,
+    baseline: float,
     budget: int,
 ) -> pd.DataFrame:
-    """fragility_certainty.csv: COLUMNS_GRADE, a row per outcome: the fewest trials whose removal moves its certainty.
+    """fragility_certainty.csv: COLUMNS_GRADE, a row per outcome: the fewest trials whose removal moves its certainty,
+    as GRADE's rules suggest it.
 
-    findings: summary_of_findings.csv. judge_of(row): a judge of sets of trials whose `verdict` is the certainty;
-    units_of(row): its trials. budget: as many sets are tried at most before the search goes on step by step.
+    findings: summary_of_findings.csv; trials: its pooled trials with `people`; small, absolute: notebook 03's tables.
+    budget: as many sets are tried at most before the search goes on step by step. Publication bias stays as it is with
+    all trials.
     """
     rows = []
     for row in findings.to_dict("records"):
-        units = list(units_of(row))
+        key = (row["outcome_domain"], row["family"])
+        own, event = grade.of(trials, key), grade.event(grade.first(absolute, key), baseline)
+        judge = _certainty_judge(row, own, grade.first(small, key), rules, event)
+        units = own["trial"].tolist()
         depth = max((d for d in (1, 2, 3) if sum(comb(len(units), s) for s in range(1, d + 1)) <= budget), default=1)
-        found = fragility.smallest_removal(units, judge_of(row), exact_up_to=depth)
-        about = {name: row[name] for name in ("outcome_domain", "family", "certainty")}
+        found = fragility.smallest_removal(units, judge, exact_up_to=depth)
+        about = {"outcome_domain": key[0], "family": key[1], "certainty": row["certainty_suggested"]}
         told = _removal(found, "trials", len(units))
         rows.append(about | {name: told[name] for name in ("of", "removed", "trials", "sets", "exact", "grade")})
         rows[-1]["certainty_then"] = found.verdict
     return pd.DataFrame(rows, columns=COLUMNS_GRADE)
 
 
-def certainty_judge(row: Mapping, trials: pd.DataFrame, small: Mapping | None, rules: grade.Rules, absolute: Mapping):
-    """A judge of sets of trials: the certainty that GRADE's rules give to what is left of one outcome.
-
-    trials: its pooled trials (trial, effect, variance, people, risk_of_bias and the studies' facts).
-    Publication bias is taken as it is with all trials.
-    """
-    start = grade.starting_level(trials)
-
+def _certainty_judge(row, trials, small, rules, event):
     def judge(sets: Sequence[frozenset]) -> list[SimpleNamespace]:
         pooled = Futures(Evidence(), Rows(trials, {}, trials, 1), sets).pooled(trials)
         left = [trials[~trials["trial"].isin(gone)] for gone in sets]
-        return [_certainty(row, part, pooled, at, small, rules, absolute, start) for at, part in enumerate(left)]
+        return [_certainty(row, part, pooled, at, small, rules, event) for at, part in enumerate(left)]
 
     return judge
 
 
-def _certainty(row, left, pooled, at, small, rules, absolute, start) -> SimpleNamespace:
+def _certainty(row, left, pooled, at, small, rules, event) -> SimpleNamespace:
     now = {name: values[at].item() for name, values in pooled.items()} | {"family": row["family"]}
-    weighted = left.assign(weight=1 / (left["variance"] + now["tau2"]))
-    steps = grade.downgrades(now, weighted, small, rules, absolute)
-    level = grade.certainty(start, sum(step for step, _ in steps.values()))
+    spread = now["tau2"] if np.isfinite(now["tau2"]) else 0.0
+    weighted = left.assign(weight=1 / (left["variance"] + spread))
+    steps = grade.downgrades(now, weighted, small, rules, event)
+    level = grade.certainty(grade.starting_level(weighted, rules), sum(step for step, _ in steps.values()))
     return SimpleNamespace(verdict=level, estimate=now["effect"])

@@ -22,6 +22,7 @@ OPTIONAL = {  # key: what stands for it in a review that does not have it
     "fidelity_items": [],
     "reporting_items": {},
     "moderators": {},
+    "gaps": {},
     "secondary_mark": "",
     "instruments": {},
     "domain_words": {},
