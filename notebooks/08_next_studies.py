@@ -224,8 +224,8 @@ Markdown(
 # The extended funnel shows the same from the other side: where a new trial would have to fall to change the answer.
 
 # %%
-wanted = {key: key[1] == "smd" or grade.event(grade.first(absolute, key), 0)["wanted"] for key in evidences}
-panels = [next_trial.funnel_panel(one, named_by[key], wanted[key]) for key, one in evidences.items()]
+avoided = set(evidence.pooled.loc[evidence.pooled["event"].eq("avoid"), "outcome_domain"])
+panels = [next_trial.funnel_panel(one, named_by[key], key[0] not in avoided) for key, one in evidences.items()]
 axis = "Effect of one more trial: Hedges g, or the log risk ratio of the event as named"
 figure = planning.extended_funnels(panels, axis, arm1, book["arms"]["arm2"]["name"])
 write_figure(

@@ -152,7 +152,7 @@ class Future:
         if now is None:
             return None
         found = self._all.once(("pool", outcome), lambda: self._all.pooled(self._of(outcome, now.family)))
-        row = self._row(found, outcome_domain=outcome, family=now.family)
+        row = self._row(found, outcome_domain=outcome, family=now.family, event=getattr(now, "event", ""))
         return row if row.k >= self._all.rows.minimum_trials else None
 
     def _of(self, outcome, family):
