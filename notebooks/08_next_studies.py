@@ -150,7 +150,7 @@ Markdown(
     f"{grades.get('fragile', 0)} of {len(sturdy)} verdicts are fragile: one trial or study less and they would be "
     f"another ({', '.join(one['label']) or 'none'}). {grades.get('delicate', 0)} hang on two or three, "
     f"{grades.get('firm', 0)} are firm, {grades.get('sturdy', 0)} sturdy: a quarter of what they rest on, or more, "
-    "would have to go."
+    f"would have to go. {grades.get('not testable', 0)} cannot be tested."
 )
 
 # %% [markdown]

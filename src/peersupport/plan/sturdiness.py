@@ -48,9 +48,8 @@ def _claim_row(claim, evidence, rows, studies, multiverse) -> dict:
     now = claim.judge(evidence)
     about = {"claim_id": claim.claim_id, "verdict": now.verdict}
     if fragility.counts_studies(now):
-        units = list(dict.fromkeys(evidence.studies["trial"]))
-        found = fragility.fewest_studies(units, lambda gone: claim.judge(studies.without(gone)))
-        return about | _removal(found, "studies", int(now.k))
+        found = _fewest_studies(claim, now, evidence, studies)
+        return _graded(about | _removal(found, "studies", int(now.k)))
     first = Futures(evidence, rows, [frozenset()])
     [again] = [claim.judge(future) for future in first]
     if again.verdict != now.verdict:  # the models of the chain and those that are refitted here must say the same
@@ -58,12 +57,33 @@ def _claim_row(claim, evidence, rows, studies, multiverse) -> dict:
     units = first.units()
     found = fragility.smallest_removal(units, lambda sets: [claim.judge(one) for one in Futures(evidence, rows, sets)])
     shift, trial = _smallest_shift(claim, evidence, rows, units)
-    return (
+    return _graded(
         about
         | _removal(found, "trials", len(units))
         | {"shift": shift, "shift_trial": trial, "null_trials": _null_trials(claim, evidence, rows)}
         | {"analyses_same": _analyses(claim, evidence, multiverse)}
     )
+
+
+def _graded(row: dict) -> dict:
+    """A verdict that the data are too thin for is not sturdy because fewer data do not change it."""
+    return row | {"grade": "not testable"} if row["verdict"] == "not_testable" else row
+
+
+def _fewest_studies(claim, now, evidence, studies) -> Removal:
+    """For a rank, the studies that report what is claimed are left out, those that report most of it first."""
+
+    def judge(gone: frozenset):
+        return claim.judge(studies.without(gone))
+
+    if not now.quantity.startswith("of "):
+        return fragility.fewest_studies(list(dict.fromkeys(evidence.studies["trial"])), judge)
+    reported = studies.barriers_of[studies.barriers_of["theme"].isin(claim.settings["levels"])]
+    order = reported.groupby("trial")["theme"].nunique().sort_values(ascending=False, kind="stable").index.tolist()
+    size = fragility.fewest_added(lambda m: judge(frozenset(order[:m])).verdict, len(order))
+    if size is None:
+        return Removal(0, exact=False)
+    return Removal(size, tuple(order[:size]), judge(frozenset(order[:size])).verdict, 1, exact=False)
 
 
 def _removal(found: Removal, unit: str, of: int) -> dict:
