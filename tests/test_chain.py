@@ -167,3 +167,22 @@ def test_every_step_of_the_check_runs_and_is_told(project, monkeypatch, capsys):
     assert main(["check"]) == 1
     closing = capsys.readouterr().out.splitlines()[-6:]
     assert [line.split()[1] for line in closing] == ["FAILED", *["passed"] * 5]
+
+
+def test_a_kernel_that_never_answers_is_replaced_once_and_another_fault_is_not():
+    tries = []
+
+    def silent_at_first():
+        tries.append(1)
+        if len(tries) == 1:
+            raise RuntimeError("Kernel didn't respond in 60 seconds")
+        return "done"
+
+    def broken():
+        tries.append(1)
+        raise RuntimeError("something else")
+
+    assert run.with_another_kernel(silent_at_first) == "done" and len(tries) == 2
+    with pytest.raises(RuntimeError, match="something else"):
+        run.with_another_kernel(broken)
+    assert len(tries) == 3

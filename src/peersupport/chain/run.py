@@ -161,18 +161,32 @@ def execute(script, line=0):
     notebook.metadata = nbformat.from_dict(METADATA)
     nbformat.write(notebook, pair)
     try:
-        executed = papermill.execute_notebook(
-            pair,
-            pair,
-            parameters=used_parameters(script.parents[1], notebook),
-            progress_bar={"desc": script.stem, "file": sys.stdout, "disable": None}
-            | {"position": line, "leave": False},
-            cwd=script.parent,
-            extra_arguments=[QUIET_KERNEL],
-        )
+        executed = with_another_kernel(partial(execute_pair, script, pair, notebook, line))
     except Exception as error:
         raise Problem(failure(script.stem, notebook, pair, error)) from error
     nbformat.write(normalised(executed), pair)
+
+
+def with_another_kernel(work):
+    """A kernel may never answer, as when another process took the port it was given; nothing has run then, so one more
+    is started."""
+    try:
+        return work()
+    except RuntimeError as error:
+        if "Kernel didn't respond" not in str(error):
+            raise
+        return work()
+
+
+def execute_pair(script, pair, notebook, line):
+    return papermill.execute_notebook(
+        pair,
+        pair,
+        parameters=used_parameters(script.parents[1], notebook),
+        progress_bar={"desc": script.stem, "file": sys.stdout, "disable": None} | {"position": line, "leave": False},
+        cwd=script.parent,
+        extra_arguments=[QUIET_KERNEL],
+    )
 
 
 def failure(stem, notebook, pair, error):
