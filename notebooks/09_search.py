@@ -12,7 +12,7 @@
 # The article searched PubMed, PsycINFO and Scopus; here the search was of stored public web pages. This notebook holds
 # what such a search of databases needs: the strategy written for six interfaces, what it would find of the studies that
 # are included, the list that is left to screen, and what two screeners decided. It reads the strategy, exports and
-# decisions in `data/raw/search/` and `data/raw/screening/` ([how](../data/raw/search/README.md)), and tables of
+# decisions in `data/raw/search/` and `data/raw/screening/` (its `README.md` says how), and tables of
 # notebook 01.
 
 # %% tags=["parameters"]

@@ -15,7 +15,8 @@ def panel(half_width):
     """The panel of a line whose band opens to `half_width` at its right end."""
     half = half_width * np.linspace(0, 1, 9)
     line = pd.DataFrame({"x": AGES, "effect": 0.2, "ci_low": 0.2 - half, "ci_high": 0.2 + half})
-    figure = draw.bubbles([{"term": "age", "trials": TRIALS, "line": line, "text": ""}], "Age")
+    age = {"label": "Mean age", "unit": "per year", "axis": "Age"}
+    figure = draw.bubbles([{"term": "age", "slope": age, "trials": TRIALS, "line": line, "text": ""}], "Age")
     plt.close(figure)
     return figure.axes[0]
 

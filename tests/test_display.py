@@ -78,7 +78,9 @@ def test_letters_of_a_drawing_are_text_in_a_font_with_fallbacks(picture):
 
 
 def test_the_figure_is_closed_so_that_it_is_not_shown_again(picture):
-    assert plt.get_fignums() == []
+    figure, _ = plt.subplots()
+    write_figure(figure, "03_closed", notebook="03", title="x", alt_text="x")
+    assert not plt.fignum_exists(figure.number)
 
 
 def test_shown_twice_the_picture_is_the_same(picture):

@@ -93,7 +93,8 @@ def test_a_restriction_by_hand_gives_what_the_model_of_that_restriction_gives(ev
 def test_the_correlation_is_the_one_that_was_chosen(evidence):
     low, high = (views.fitted(evidence, Choices(widest(evidence), correlation=rho)) for rho in (0.0, 0.9))
     several = low.effects["effects_combined"] > 1
-    assert (low.effects["variance"] < high.effects["variance"])[several].all() and several.any()
+    smaller, other = (fit.effects["variance"][several] for fit in (low, high))
+    assert (smaller <= other).all() and (smaller < other).any()  # strata of one trial are independent
 
 
 def test_any_choice_gives_numbers_or_a_reason(evidence):

@@ -72,8 +72,9 @@ class Futures:
                 found += tables[kind](*about)
         return list(dict.fromkeys(found))
 
-    def _pool_trials(self, outcome):
-        return self.rows.pooled.loc[self.rows.pooled["outcome_domain"].eq(outcome), "trial"].tolist()
+    def _pool_trials(self, outcome, family):
+        table = self.rows.pooled
+        return table.loc[table["outcome_domain"].eq(outcome) & table["family"].eq(family), "trial"].tolist()
 
     def _group_trials(self, outcome, moderator, level):
         table = self.rows.grouped[outcome]
@@ -147,11 +148,12 @@ class Future:
     def _row(self, found: Mapping[str, np.ndarray], **about) -> SimpleNamespace:
         return SimpleNamespace(**{name: values[self._at].item() for name, values in found.items()}, **about)
 
-    def pool(self, outcome: str):
-        now = self._all.once(("now", outcome), lambda: self._all.evidence.pool(outcome))
+    def pool(self, outcome: str, family: str = ""):
+        now = self._all.once(("now", outcome, family), lambda: self._all.evidence.pool(outcome, family))
         if now is None:
             return None
-        found = self._all.once(("pool", outcome), lambda: self._all.pooled(self._of(outcome, now.family)))
+        own = (outcome, now.family)
+        found = self._all.once(("pool", *own), lambda: self._all.pooled(self._of(*own)))
         row = self._row(found, outcome_domain=outcome, family=now.family, event=getattr(now, "event", ""))
         return row if row.k >= self._all.rows.minimum_trials else None
 

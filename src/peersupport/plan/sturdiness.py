@@ -156,7 +156,7 @@ class _with_pool:
     def __getattr__(self, name):
         return getattr(self._evidence, name)
 
-    def pool(self, outcome):
+    def pool(self, outcome, family=""):
         return self._row
 
 
