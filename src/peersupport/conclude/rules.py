@@ -142,9 +142,9 @@ def _inconsistent(evidence, name, i2, share, least_trials, least_votes) -> Findi
         favour = f"{votes.favour} of {votes.counted} trials with a direction"
         percent, aside = 100 * votes.share, votes.neither
     found_none = f", {aside} found no difference" if aside else ""
-    predicts_both = not (row.pi_low > 0 or row.pi_high < 0)
+    predicts_both = row.pi_low <= 0 <= row.pi_high
     varies = row.i2 >= i2 or (predicts_both and percent < share)
-    clear = (row.ci_low > 0 or row.ci_high < 0) and not predicts_both
+    clear = (row.ci_low > 0 or row.ci_high < 0) and (row.pi_low > 0 or row.pi_high < 0)
     verdict = SUPPORTED if varies else NOT if clear else PARTLY
     ways = {SUPPORTED: "findings differ", NOT: "findings point one way", PARTLY: "neither clearly"}
     reason = (

@@ -35,17 +35,30 @@ def domain_page(
     """
     fit = fits[main]
     figure, axes = _page(fit.k, title)
-    funnel(axes["funnel"], fit, filled)
-    p_value_functions(axes["curve"], fit)
-    models(axes["models"], fits, model_labels, main)
-    baujat_plot(axes["baujat"], baujat)
     numbers = {study: place for place, study in enumerate(influences["study"], start=1)}
     left_out = left_out.assign(label=[f"{numbers[s]}  {s}" for s in left_out["study"]])
-    sequence(axes["leave"], left_out, fit, "Leave one out: the average without each trial")
     cumulated = cumulated.assign(label=cumulated["study"])
-    sequence(axes["cumulative"], cumulated, fit, "Cumulative: the average as trials were added")
-    influence_panels([axes[n] for n in ("rstudent", "cook", "tau2", "weight")], influences, fit)
+    leave, added = "Leave one out: the average without each trial", "Cumulative: the average as trials were added"
+    four = [axes[name] for name in ("rstudent", "cook", "tau2", "weight")]
+    _panel([axes["funnel"]], lambda: funnel(axes["funnel"], fit, filled))
+    _panel([axes["curve"]], lambda: p_value_functions(axes["curve"], fit))
+    _panel([axes["models"]], lambda: models(axes["models"], fits, model_labels, main))
+    _panel([axes["baujat"]], lambda: baujat_plot(axes["baujat"], baujat))
+    _panel([axes["leave"]], lambda: sequence(axes["leave"], left_out, fit, leave))
+    _panel([axes["cumulative"]], lambda: sequence(axes["cumulative"], cumulated, fit, added))
+    _panel(four, lambda: influence_panels(four, influences, fit))
     return figure
+
+
+def _panel(axes: list, draw) -> None:
+    """A panel that the data do not carry (effects all alike, two trials) is left out in a word."""
+    try:
+        draw()
+    except (ValueError, ArithmeticError, KeyError, IndexError, np.linalg.LinAlgError):
+        for one in axes:
+            one.clear()
+            one.set_axis_off()
+        axes[0].text(0, 0.5, "too few or too equal effects for this panel", transform=axes[0].transAxes, color=GREY)
 
 
 def _page(trials: int, title: str):

@@ -15,6 +15,7 @@ from scipy.special import ndtri, stdtrit
 
 from peersupport.conclude.evidence import Evidence, Share, paired, share_of
 from peersupport.pool import engine
+from peersupport.pool.fit import PREDICTED_FROM
 
 exact_share = cache(share_of)
 WAYS = ("arm1", "neither", "arm2")
@@ -131,7 +132,7 @@ def _main_model(y: np.ndarray, v: np.ndarray) -> dict[str, np.ndarray]:
     for at in alone:
         place = int(np.argmax(np.isfinite(v[:, at])))
         effect[at], half[at] = y[place, at], ndtri(0.975) * np.sqrt(v[place, at])
-    reach = np.where(k > 2, reach, np.nan)
+    reach = np.where(k >= PREDICTED_FROM, reach, np.nan)
     found = {"k": k, "effect": effect, "ci_low": effect - half, "ci_high": effect + half, "tau2": fit.tau2, "i2": i2}
     return found | {"pi_low": effect - reach, "pi_high": effect + reach}
 

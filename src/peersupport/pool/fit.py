@@ -15,6 +15,7 @@ from peersupport.pool import engine
 
 LEVEL = 0.95
 NAN = float("nan")
+PREDICTED_FROM = 5  # trials
 
 
 @dataclass(frozen=True)
@@ -192,9 +193,10 @@ def prediction(effect: float, error: float, tau2: float, df: int) -> dict:
     """Where the true effect of a new setting lies: effect +- t_df sqrt(tau2 + se^2).
 
     `share_favouring` is the same distribution's mass above zero: the share of settings whose true
-    effect is expected to favour peer support. Empty for df < 1.
+    effect is expected to favour peer support. Empty below PREDICTED_FROM trials, of which nothing can be said of the
+    next setting.
     """
-    if df < 1:
+    if df < PREDICTED_FROM - 2:
         return {}
     spread = max(np.sqrt(tau2 + error**2), np.finfo(float).tiny)
     half = stats.t.ppf((1 + LEVEL) / 2, df) * spread

@@ -9,6 +9,9 @@ from scipy import stats
 
 from peersupport.pool.fit import Fit, pooled_subsets
 
+LEFT_OUT = ["study", "effect", "ci_low", "ci_high", "tau2", "i2"]
+INFLUENCE = "rstudent dffits cook cov_ratio tau2_deleted q_deleted hat dfbetas".split()
+
 
 def page_tables(fit: Fit) -> dict[str, pd.DataFrame]:
     """What the page of pictures of a domain draws: left_out, cumulated, influences, baujat."""
@@ -22,7 +25,10 @@ def page_tables(fit: Fit) -> dict[str, pd.DataFrame]:
 
 
 def deletions(effects: pd.DataFrame) -> list[Fit]:
-    """The main model without each trial in turn: k fits, in the order of the rows."""
+    """The main model without each trial in turn: k fits, in the order of the rows; none of two trials, of which one
+    would be left."""
+    if len(effects) < 3:
+        return []
     return pooled_subsets(effects, ~np.eye(len(effects), dtype=bool))
 
 
@@ -32,7 +38,8 @@ def leave_one_out(effects: pd.DataFrame, left: list[Fit] | None = None) -> pd.Da
     left: the deletions, if the caller has them already (so too below).
     """
     fits = deletions(effects) if left is None else left
-    return pd.DataFrame([{"study": s, **_summary(f)} for s, f in zip(effects["study"], fits, strict=True)])
+    rows = [{"study": s, **_summary(f)} for s, f in zip(effects["study"], fits, strict=bool(fits))]
+    return pd.DataFrame(rows, columns=LEFT_OUT)
 
 
 def cumulative(effects: pd.DataFrame) -> pd.DataFrame:
@@ -56,27 +63,29 @@ def influence(fit: Fit, left: list[Fit] | None = None) -> pd.DataFrame:
     Cook's distance beyond the median of chi2(1), hat > 3/k, or |dfbetas| > 1.
     """
     effects, k = fit.effects, fit.k
+    error, effect = np.float64(fit.standard_error), np.float64(fit.effect)  # of effects all alike the error is zero
     y, v = effects["effect"].to_numpy(float), effects["variance"].to_numpy(float)
     hat = effects["weight"].to_numpy(float) / 100
     rows = []
-    for place, without in enumerate(deletions(effects) if left is None else left):
-        w = 1 / (without.effects["variance"] + without.tau2)
-        scale = without.standard_error**2 * w.sum()  # Hartung and Knapp's factor
-        change = fit.effect - without.effect
-        own = v[place] + without.tau2
-        rows.append(
-            {
-                "rstudent": (y[place] - without.effect) / np.sqrt(own * scale + without.standard_error**2),
-                "dffits": change / np.sqrt(scale * hat[place] * own),
-                "cook": change**2 / fit.standard_error**2,
-                "cov_ratio": without.standard_error**2 / fit.standard_error**2,
-                "tau2_deleted": without.tau2,
-                "q_deleted": without.q,
-                "hat": hat[place],
-                "dfbetas": change / np.sqrt(scale / (1 / (v + without.tau2)).sum()),
-            }
-        )
-    table = pd.DataFrame(rows)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for place, without in enumerate(deletions(effects) if left is None else left):
+            w = 1 / (without.effects["variance"].to_numpy(float) + without.tau2)
+            scale = np.float64(without.standard_error) ** 2 * w.sum()  # Hartung and Knapp's factor
+            change = effect - without.effect
+            own = v[place] + without.tau2
+            rows.append(
+                {
+                    "rstudent": (y[place] - without.effect) / np.sqrt(own * scale + without.standard_error**2),
+                    "dffits": change / np.sqrt(scale * hat[place] * own),
+                    "cook": change**2 / error**2,
+                    "cov_ratio": without.standard_error**2 / error**2,
+                    "tau2_deleted": without.tau2,
+                    "q_deleted": without.q,
+                    "hat": hat[place],
+                    "dfbetas": change / np.sqrt(scale / (1 / (v + without.tau2)).sum()),
+                }
+            )
+    table = pd.DataFrame(rows, columns=INFLUENCE, index=range(k), dtype=float)
     table["influential"] = (
         (table["dffits"].abs() > 3 * np.sqrt(1 / (k - 1)))
         | (stats.chi2.cdf(table["cook"], 1) > 0.5)
@@ -93,7 +102,10 @@ def baujat(fit: Fit, left: list[Fit] | None = None) -> pd.DataFrame:
     effects = fit.effects
     x = (effects["effect"] - fit.effect) ** 2 / (effects["variance"] + fit.tau2)
     fits = deletions(effects) if left is None else left
-    y = [(f.effect - fit.effect) ** 2 / f.standard_error**2 for f in fits]
+    if not fits:
+        return pd.DataFrame({"study": effects["study"].to_numpy(), "x": x.to_numpy(), "y": np.nan})
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = [(f.effect - fit.effect) ** 2 / np.float64(f.standard_error) ** 2 for f in fits]
     return pd.DataFrame({"study": effects["study"].to_numpy(), "x": x.to_numpy(), "y": y})
 
 

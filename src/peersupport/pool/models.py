@@ -23,6 +23,7 @@ UNCONVERTED = ("means", "change", "events_rr")  # methods that use the trial's o
 MINIMUM_DF = 4  # below it Satterthwaite's approximation is outside its tested range (Tipton 2015)
 FEW_DF = "fewer than 4 degrees of freedom: the interval is not to be relied on"
 NARROWER = "narrower than without Hartung-Knapp, as the effects are very alike: see random_reml"
+DEGENERATE = (ValueError, ArithmeticError, np.linalg.LinAlgError)
 ONE_EACH = "every trial has one effect"
 COLUMNS = (
     "outcome_domain family event model k n effect ci_low ci_high p_value pi_low pi_high tau2 i2 q q_p "
@@ -86,6 +87,8 @@ def fit_model(domain: Domain, name: str, settings: Settings) -> Fit:
         fit = model.fit(effects, settings)
     except NotEstimable as reason:
         fit = Fit(effects=effects, note=f"not estimated: {reason}")
+    except DEGENERATE as fault:  # data that this model cannot carry concern it alone
+        fit = Fit(effects=effects, note=f"not estimated: the effects are too few or too alike for this model ({fault})")
     return replace(fit, **named)
 
 

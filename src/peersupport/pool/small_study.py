@@ -108,24 +108,31 @@ def pet_peese(y: np.ndarray, v: np.ndarray) -> tuple[str, Line]:
     return "PET", pet
 
 
+def _line_or_none(test, *arrays) -> Line | None:
+    """Trials that are too few or alike in precision carry no line, and effects on one line no error."""
+    try:
+        line = test(*arrays)
+    except ValueError:
+        return None
+    return line if line.slope_se > 0 else None
+
+
 def small_study_row(effects: pd.DataFrame) -> dict:
     """Egger (with SE, and by size where both arms are known) and rank test of one domain."""
     y, v = effects["effect"].to_numpy(float), effects["variance"].to_numpy(float)
-    line, (tau, p) = egger(y, v), rank_test(y, v)
     known = effects.dropna(subset=["n_arm1", "n_arm2"])
+    sizes = [known[c].to_numpy(float) for c in ("effect", "variance", "n_arm1", "n_arm2")]
+    line, by_size = _line_or_none(egger, y, v), _line_or_none(egger_by_size, *sizes)
+    tau, p = rank_test(y, v) if len(y) > 1 and np.ptp(v) > 0 else (np.nan, np.nan)
     row = {
         "trials": len(y),
-        "egger_slope": line.slope,
-        "egger_t": line.slope_t,
-        "egger_p": line.slope_p,
+        "egger_slope": line.slope if line else np.nan,
+        "egger_t": line.slope_t if line else np.nan,
+        "egger_p": line.slope_p if line else np.nan,
         "rank_tau": tau,
         "rank_p": p,
         "trials_with_n": len(known),
-        "size_slope": np.nan,
-        "size_p": np.nan,
+        "size_slope": by_size.slope if by_size else np.nan,
+        "size_p": by_size.slope_p if by_size else np.nan,
     }
-    if len(known) > 2:
-        arrays = (known[c].to_numpy(float) for c in ("effect", "variance", "n_arm1", "n_arm2"))
-        by_size = egger_by_size(*arrays)
-        row |= {"size_slope": by_size.slope, "size_p": by_size.slope_p}
     return row | {"interpreted": len(y) >= INTERPRETED_FROM}
