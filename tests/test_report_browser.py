@@ -176,8 +176,10 @@ def test_no_page_has_a_link_or_an_attribute_that_runs(parsed):
 def test_the_site_is_small_and_has_a_page_for_each_study(site):
     pages = [path for path in (site / "studies").glob("*.html") if path.stem != "index"]
     others = [path for path in site.rglob("*") if path.is_file() and path not in pages]
-    others = [path for path in others if "download" not in path.parts]
+    outcomes = list((site / "outcomes").glob("*.html"))
+    others = [path for path in others if "download" not in path.parts and path not in outcomes]
     assert sum(path.stat().st_size for path in others) < 5e6
+    assert sum(path.stat().st_size for path in outcomes) / len(outcomes) < 80e3
     assert sum(path.stat().st_size for path in pages) / len(pages) < 30e3
     studies = pd.read_csv(site.parents[1] / "data/processed/studies.csv")
     assert len(pages) == len(studies) > 50  # with the hostile one

@@ -34,7 +34,8 @@ def cohen_kappa(a, b) -> tuple[float, float, float]:
     np.add.at(table, (codes[: len(a)], codes[len(a) :]), 1)
     if len(table) < 2:
         return (np.nan,) * 3
-    result = cohens_kappa(table)
+    with np.errstate(invalid="ignore"):  # of coders who agree no more than by chance the variance may round below zero
+        result = cohens_kappa(table)
     return result.kappa, result.kappa_low, min(result.kappa_upp, 1.0)
 
 
