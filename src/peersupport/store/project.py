@@ -39,6 +39,6 @@ def inside(folder: Path, name: str) -> Path:
 
 def replace_file(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # two notebooks may write the index of figures at once
     part.write_bytes(content)
     os.replace(part, path)
